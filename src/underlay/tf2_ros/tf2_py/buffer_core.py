@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tree of frames and the transforms between any two of them."""
+
+import math
+import threading
+from collections.abc import Callable, Iterator
+
+from builtin_interfaces.msg import Time as TimeMsg
+from geometry_msgs.msg import TransformStamped
+from rclpy.clock import ClockType
+from rclpy.duration import Duration
+from rclpy.logging import get_logger
+from rclpy.time import Time
+
+from tf2_py.exceptions import (
+    ConnectivityException,
+    ExtrapolationException,
+    InvalidArgumentException,
+    LookupException,
+    TransformException,
+)
+from tf2_py.time_cache import Cache, Quaternion, Sample, StaticCache, TimeCache, Vector, seconds
+
+AnyTime = Time | TimeMsg
+Pose = tuple[Vector, Quaternion]
+
+IDENTITY: Pose = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0)
+DEFAULT_CACHE = 10_000_000_000  # [ns]
+NO_PARENT = "NO_PARENT"
+
+
+def _ns(time: AnyTime) -> int:
+    if hasattr(time, "nanosec"):
+        return time.sec * 1_000_000_000 + time.nanosec
+    if hasattr(time, "nanoseconds"):
+        return time.nanoseconds
+    raise TypeError("time must have sec and nanosec, or nanoseconds.")
+
+
+def _product(a: Quaternion, b: Quaternion) -> Quaternion:
+    ax, ay, az, aw = a
+    bx, by, bz, bw = b
+    return (
+        aw * bx + ax * bw + ay * bz - az * by,
+        aw * by + ay * bw + az * bx - ax * bz,
+        aw * bz + az * bw + ax * by - ay * bx,
+        aw * bw - ax * bx - ay * by - az * bz,
+    )
+
+
+def _conjugate(q: Quaternion) -> Quaternion:
+    return -q[0], -q[1], -q[2], q[3]
+
+
+def _rotate(q: Quaternion, v: Vector) -> Vector:
+    return _product(_product(q, (*v, 0.0)), _conjugate(q))[:3]
+
+
+def _compose(a_from_b: Pose, b_from_c: Pose) -> Pose:
+    x, y, z = _rotate(a_from_b[1], b_from_c[0])
+    tx, ty, tz = a_from_b[0]
+    return (x + tx, y + ty, z + tz), _product(a_from_b[1], b_from_c[1])
+
+
+def _inverse(pose: Pose) -> Pose:
+    back = _conjugate(pose[1])
+    x, y, z = _rotate(back, pose[0])
+    return (-x, -y, -z), back
+
+
+class BufferCore:
+    """Transforms of the last seconds, by frame.
+
+    Args:
+        cache_time: How long samples are kept, 10 s unless given.
+    """
+
+    def __init__(self, cache_time: Duration | None = None) -> None:
+        self._cache_time = DEFAULT_CACHE if cache_time is None else cache_time.nanoseconds
+        self._frames: dict[str, Cache | None] = {}  # None: known as a parent only
+        self._authority: dict[str, str] = {}
+        self._lock = threading.RLock()
+
+    def clear(self) -> None:
+        """Forget all moving transforms; frame names and static transforms stay."""
+        with self._lock:
+            for cache in self._frames.values():
+                if isinstance(cache, TimeCache):
+                    cache.samples.clear()
+
+    def set_transform(self, transform: TransformStamped, authority: str) -> None:
+        """Store a sample. A bad or too old one is logged and ignored."""
+        self._set(transform, authority, TimeCache)
+
+    def set_transform_static(self, transform: TransformStamped, authority: str) -> None:
+        """Store a transform that holds at any time."""
+        self._set(transform, authority, StaticCache)
+
+    def _set(self, transform: TransformStamped, authority: str, kind: type[TimeCache] | type[StaticCache]) -> None:
+        parent = transform.header.frame_id.removeprefix("/")
+        child = transform.child_frame_id.removeprefix("/")
+        t, r = transform.transform.translation, transform.transform.rotation
+        translation, raw = (t.x, t.y, t.z), (r.x, r.y, r.z, r.w)
+        norm = math.sqrt(sum(part * part for part in raw)) or math.nan
+        rotation = raw[0] / norm, raw[1] / norm, raw[2] / norm, raw[3] / norm
+        who, what = f'authority "{authority}"', f'transform for child_frame_id "{child}"'
+        numbers = " ".join(f"{part:f}" for part in rotation)
+        errors = []
+        if child == parent:
+            errors.append(f"TF_SELF_TRANSFORM: Ignoring {what} from {who}: frame_id is the same")
+        if not child:
+            errors.append(f"TF_NO_CHILD_FRAME_ID: Ignoring transform from {who}: child_frame_id is not set")
+        if not parent:
+            errors.append(f"TF_NO_FRAME_ID: Ignoring {what} from {who}: frame_id is not set")
+        if any(map(math.isnan, (*translation, *rotation))):
+            errors.append(f"TF_NAN_INPUT: Ignoring {what} from {who}: nan in {translation} ({numbers})")
+        if math.isnan(norm):
+            errors.append(f"TF_DENORMALIZED_QUATERNION: Ignoring {what} from {who}: quaternion ({numbers})")
+        for error in errors:
+            get_logger("tf2_buffer").error(error)
+        if errors:
+            return
+        stamp = _ns(transform.header.stamp)
+        with self._lock:
+            cache = self._frames.get(child)
+            if not isinstance(cache, kind):
+                cache = TimeCache(self._cache_time) if kind is TimeCache else StaticCache()
+                self._frames[child] = cache
+            self._frames.setdefault(parent, None)
+            if cache.insert(Sample(stamp, parent, translation, rotation)):
+                self._authority[child] = authority
+                return
+        get_logger("tf2_buffer").warning(
+            f"TF_OLD_DATA ignoring data from the past for frame {child} at time {seconds(stamp)} according to {who}"
+        )
+
+    def can_transform_core(self, target_frame: str, source_frame: str, time: AnyTime) -> tuple[int, str]:
+        """Whether a lookup would succeed (1 or 0), and why not."""
+        if target_frame == source_frame:
+            return 1, ""
+        frames = {"target_frame": target_frame, "source_frame": source_frame}
+        return self._can(frames, [(target_frame, source_frame, _ns(time))])
+
+    def can_transform_full_core(
+        self, target_frame: str, target_time: AnyTime, source_frame: str, source_time: AnyTime, fixed_frame: str
+    ) -> tuple[int, str]:
+        """The same through a frame that is fixed in time."""
+        frames = {"target_frame": target_frame, "source_frame": source_frame, "fixed_frame": fixed_frame}
+        legs = [(target_frame, fixed_frame, _ns(target_time)), (fixed_frame, source_frame, _ns(source_time))]
+        return self._can(frames, legs)
+
+    def _can(self, frames: dict[str, str], legs: list[tuple[str, str, int]]) -> tuple[int, str]:
+        with self._lock:
+            for argument, frame in frames.items():
+                wrong = self._wrong_name(frame) or ("" if frame in self._frames else "frame does not exist")
+                if wrong:
+                    return 0, f'Invalid frame ID "{frame}" passed to canTransform argument {argument} - {wrong}'
+            try:
+                for target, source, time in legs:
+                    self._lookup(target, source, time)
+            except TransformException as reason:
+                return 0, str(reason)
+        return 1, ""
+
+    def lookup_transform_core(self, target_frame: str, source_frame: str, time: AnyTime) -> TransformStamped:
+        """Transform that takes points in the source frame to the target frame, at a time (0: the newest common).
+
+        Raises:
+            TransformException: LookupException, ConnectivityException, ExtrapolationException or
+                InvalidArgumentException, with upstream's texts.
+        """
+        with self._lock:
+            if target_frame != source_frame:
+                self._validate("lookupTransform argument target_frame", target_frame)
+                self._validate("lookupTransform argument source_frame", source_frame)
+            return self._message(target_frame, source_frame, *self._lookup(target_frame, source_frame, _ns(time)))
+
+    def lookup_transform_full_core(
+        self, target_frame: str, target_time: AnyTime, source_frame: str, source_time: AnyTime, fixed_frame: str
+    ) -> TransformStamped:
+        """The same from one time to another, through a frame that is fixed in time."""
+        with self._lock:
+            self._validate("lookupTransform argument target_frame", target_frame)
+            self._validate("lookupTransform argument source_frame", source_frame)
+            self._validate("lookupTransform argument fixed_frame", fixed_frame)
+            fixed_from_source, _ = self._lookup(fixed_frame, source_frame, _ns(source_time))
+            target_from_fixed, time = self._lookup(target_frame, fixed_frame, _ns(target_time))
+        return self._message(target_frame, source_frame, _compose(target_from_fixed, fixed_from_source), time)
+
+    def get_latest_common_time(self, target_frame: str, source_frame: str) -> Time:
+        """Newest time at which the transform between two frames is known."""
+        with self._lock:
+            self._validate("get_latest_common_time", target_frame)
+            self._validate("get_latest_common_time", source_frame)
+            time = self._latest_common_time(target_frame, source_frame)
+        return Time(nanoseconds=time, clock_type=ClockType.SYSTEM_TIME)
+
+    def all_frames_as_string(self) -> str:
+        """One sentence per frame that has a parent."""
+        with self._lock:
+            return "".join(
+                f"Frame {frame} exists with parent {cache.samples[-1].parent if cache.samples else NO_PARENT}.\n"
+                for frame, cache in self._frames.items()
+                if cache is not None
+            )
+
+    def all_frames_as_yaml(self) -> str:
+        """Parent, broadcaster, rate and times of each frame, as a YAML document."""
+        with self._lock:
+            return "".join(self._yaml()) if self._frames else "[]"
+
+    def _yaml(self) -> Iterator[str]:
+        for frame, cache in self._frames.items():
+            if cache is None or not cache.samples:
+                continue
+            newest, oldest = cache.samples[-1], cache.samples[0]
+            rate = len(cache.samples) * 1e9 / max(newest.stamp - oldest.stamp, 100_000)
+            yield f"{frame}: \n  parent: '{newest.parent}'\n  broadcaster: '{self._authority[frame]}'\n"
+            yield f"  rate: {rate:.3f}\n  most_recent_transform: {seconds(newest.stamp)}\n"
+            yield f"  oldest_transform: {seconds(oldest.stamp)}\n"
+            yield f"  buffer_length: {(newest.stamp - oldest.stamp) / 1e9:.3f}\n"
+
+    def _frameExists(self, frame: str) -> bool:  # noqa: N802
+        return frame in self._frames
+
+    def _getFrameStrings(self) -> list[str]:  # noqa: N802
+        return list(self._frames)
+
+    @staticmethod
+    def _wrong_name(frame: str) -> str:
+        if not frame:
+            return "in tf2 frame_ids cannot be empty"
+        return "in tf2 frame_ids cannot start with a '/'" if frame.startswith("/") else ""
+
+    def _validate(self, where: str, frame: str) -> None:
+        if wrong := self._wrong_name(frame):
+            raise InvalidArgumentException(f'Invalid argument "{frame}" passed to {where} - {wrong}')
+        if frame not in self._frames:
+            raise LookupException(f'"{frame}" passed to {where} does not exist. ')
+
+    def _lookup(self, target: str, source: str, time: int) -> tuple[Pose, int]:
+        """Pose of the source in the target, and the time it holds for [ns]."""
+        if target == source:
+            return IDENTITY, time or self._newest(target)
+        if time == 0:
+            time = self._latest_common_time(target, source)
+        top_from_source, top, blocked = self._climb(source, target, time)
+        if top == target:
+            return top_from_source, time
+        where = f", when looking up transform from frame [{source}] to frame [{target}]"
+        top_from_target, other_top, other_blocked = self._climb(target, source, time, stop=top)
+        if other_blocked is not None:
+            raise ExtrapolationException(other_blocked + where)
+        if other_top == source:
+            return _inverse(top_from_target), time
+        if other_top != top:
+            if blocked is not None:
+                raise ExtrapolationException(blocked + where)
+            raise self._unconnected(target, source)
+        return _compose(_inverse(top_from_target), top_from_source), time
+
+    def _climb(self, frame: str, goal: str, time: int, stop: str = "") -> tuple[Pose, str, str | None]:
+        """Walk towards the root until the goal, the stop, a root, or a frame without data at that time.
+
+        Returns:
+            Pose of the first frame in the last one, the last one's name, and why the walk ended there if it had to.
+        """
+        pose = IDENTITY
+        for _ in range(1000):
+            cache = self._frames[frame]
+            if frame in (goal, stop) or cache is None:
+                return pose, frame, None
+            try:
+                sample = cache.at(time)
+            except ExtrapolationException as reason:
+                return pose, frame, str(reason)
+            pose = _compose((sample.translation, sample.rotation), pose)
+            frame = sample.parent
+        raise self._loop()
+
+    def _loop(self) -> LookupException:
+        return LookupException(f"The tf tree is invalid because it contains a loop.\n{self.all_frames_as_string()}\n")
+
+    def _newest(self, frame: str) -> int:
+        cache = self._frames.get(frame)
+        return cache.samples[-1].stamp if cache and cache.samples else 0
+
+    def _parents(self, frame: str, found: Callable[[str], bool]) -> list[str]:
+        """Frames from this one up to the first that `found` accepts, or to the root."""
+        chain = [frame]
+        while not found(frame) and (cache := self._frames[frame]) and cache.samples:
+            frame = cache.samples[-1].parent
+            chain.append(frame)
+            if len(chain) > 1000:
+                raise self._loop()
+        return chain
+
+    def _latest_common_time(self, target: str, source: str) -> int:
+        if target == source:
+            return self._newest(target)
+        up = self._parents(source, lambda frame: frame == target)
+        down = self._parents(target, lambda frame: frame in up)
+        if down[-1] not in up:
+            raise self._unconnected(target, source)
+        path = up[: up.index(down[-1])] + down[:-1]
+        return min((stamp for stamp in map(self._newest, path) if stamp), default=0)
+
+    @staticmethod
+    def _unconnected(target: str, source: str) -> ConnectivityException:
+        return ConnectivityException(
+            f"Could not find a connection between '{target}' and '{source}' because they are not part of the same "
+            "tree.Tf has two or more unconnected trees."
+        )
+
+    @staticmethod
+    def _message(target: str, source: str, pose: Pose, time: int) -> TransformStamped:
+        message = TransformStamped(child_frame_id=source)
+        message.header.frame_id = target
+        message.header.stamp.sec, message.header.stamp.nanosec = divmod(time, 1_000_000_000)
+        move, turn = message.transform.translation, message.transform.rotation
+        move.x, move.y, move.z = pose[0]
+        turn.x, turn.y, turn.z, turn.w = pose[1]
+        return message
