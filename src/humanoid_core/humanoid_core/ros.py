@@ -255,8 +255,8 @@ def run(make_node: Callable[[], NodeT], arguments: list[str] | None = None) -> N
 
     Exits with status 1 where the node cannot start or an error of ours ends it; 0 after SIGINT or SIGTERM.
 
-    The events executor's own spin() does not return on shutdown in rclpy 7.1; a loop of spin_once does, and costs a fifth
-    of the default executor at 1 kHz.
+    The events executor's own spin() does not return on shutdown in rclpy 7.1; a loop of spin_once does, for a
+    fifth of what the default executor costs at 1 kHz.
     """
     arguments = list(sys.argv if arguments is None else arguments)
     rclpy.init(args=arguments)

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make demo` runs the main job end to end, `make test` passes the tests. Both make the machine ready first (scripts/prepare.py).
+
+SHELL := bash
+PYTHON3 := $(or $(PYTHON),python3)
+ENV := . scripts/environment.bash &&
+
+# Arguments of `make demo`
+ROBOT ?= unitree_g1
+OPERATOR ?= scripted
+MOTION ?=
+EPISODES ?= 3
+OUT ?= out/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint format build shell clean lock prepare
+
+help:  ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: prepare  ## collect, check and report three episodes in the simulated twin (ROBOT= OPERATOR= MOTION= EPISODES= OUT=)
+	@$(ENV) ros2 run humanoid_bringup run_demo robot:=$(ROBOT) operator:=$(OPERATOR) motion:="$(MOTION)" episodes:=$(EPISODES) out:="$(abspath $(OUT))"
+
+test: prepare  ## all tests
+	@$(ENV) python3 -m pytest $(ARGS)
+
+bench: prepare  ## all benchmarks: a table on screen, JSON in build/bench (bench-<area> for one)
+	@$(ENV) python3 -m bench $(ARGS)
+
+bench-%: prepare
+	@$(ENV) python3 -m bench $* $(ARGS)
+
+lint: prepare  ## style and types
+	@$(ENV) ruff check . && ruff format --check . && mypy
+
+format: prepare  ## put the code into its standard form
+	@$(ENV) ruff format . && ruff check --fix .
+
+build: prepare  ## build everything
+
+shell: prepare  ## a shell with everything sourced
+	@bash --rcfile scripts/environment.bash -i
+
+clean:  ## remove what was built; the virtual environment stays (make clean-all removes it too)
+	rm -rf build install log .underlay
+
+clean-all: clean
+	rm -rf .venv
+
+lock: prepare  ## pin requirements/environment.in anew
+	@$(ENV) python3 -m pip install -q uv && uv pip compile --universal --python-version 3.10 -q --no-emit-find-links \
+	    --no-emit-index-url requirements/environment.in -o requirements/environment.lock
+
+prepare:
+	@$(PYTHON3) scripts/prepare.py

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that runs at the robot: driver or twin, limiter, robot_state_publisher, synchronisation, recorder."""
+
+from launch.actions import DeclareLaunchArgument
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration
+
+from humanoid_bringup.launching import (
+    flag,
+    in_robot_namespace,
+    include,
+    names_in,
+    prepared_transport,
+    robot_arguments,
+    robot_config,
+    robot_state_publisher,
+    share,
+    simulated,
+    when,
+)
+from launch import LaunchDescription
+
+
+def generate_launch_description() -> LaunchDescription:
+    robot = {"robot_config": robot_config(), "urdf": LaunchConfiguration("urdf")}
+    arguments = [
+        *robot_arguments(),
+        DeclareLaunchArgument(
+            "scene",
+            default_value="parcel_sorting",
+            choices=names_in("scenes"),
+            description="Scene of the twin, a file in config/scenes",
+        ),
+        DeclareLaunchArgument(
+            "seed", default_value="0", description="Seed of the scene's random poses, sizes and masses"
+        ),
+        DeclareLaunchArgument(
+            "time_scale",
+            default_value="1.0",
+            description="Simulated seconds per second at most; the twin slows down by itself where it must",
+        ),
+        DeclareLaunchArgument(
+            "recording",
+            default_value="default",
+            choices=names_in("recording"),
+            description="What to record, a file in config/recording",
+        ),
+        DeclareLaunchArgument("out", default_value="out/episodes", description="Folder of the recordings"),
+        flag("cameras", True, "Simulate cameras (the most expensive part of the twin)"),
+        flag("safety", True, "Start the limiter"),
+        flag("sync", True, "Start time synchronisation"),
+        flag("recorder", True, "Start the recorder"),
+        flag("autostart", True, "Configure and activate lifecycle nodes"),
+        flag("trace", False, "Publish when each operator frame passed each stage"),
+    ]
+    nodes = [
+        robot_state_publisher(),
+        include(
+            "twin",
+            "humanoid_robots",
+            IfCondition(simulated()),
+            scene=share("config", "scenes", [LaunchConfiguration("scene"), ".yaml"]),
+            seed=LaunchConfiguration("seed"),
+            time_scale=LaunchConfiguration("time_scale"),
+            cameras=LaunchConfiguration("cameras"),
+            autostart=LaunchConfiguration("autostart"),
+            **robot,
+        ),
+        include("safety", "humanoid_safety", when("safety"), trace=LaunchConfiguration("trace"), **robot),
+        include("sync", "humanoid_sync", when("sync")),
+        include(
+            "recorder",
+            "humanoid_recorder",
+            when("recorder"),
+            topics=share("config", "recording", [LaunchConfiguration("recording"), ".yaml"]),
+            out=LaunchConfiguration("out"),
+            robot_name=LaunchConfiguration("robot_name"),
+            autostart=LaunchConfiguration("autostart"),
+        ),
+    ]
+    return LaunchDescription([*arguments, *prepared_transport(), in_robot_namespace(nodes)])

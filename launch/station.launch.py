@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that runs at the person: operator device, retargeting, heartbeat, view."""
+
+from launch.actions import DeclareLaunchArgument
+from launch.conditions import IfCondition
+from launch.substitutions import EqualsSubstitution, LaunchConfiguration, NotEqualsSubstitution
+
+from humanoid_bringup.launching import (
+    flag,
+    in_robot_namespace,
+    include,
+    names_in,
+    prepared_transport,
+    robot_arguments,
+    robot_config,
+    share,
+    when,
+)
+from launch import LaunchDescription
+
+
+def generate_launch_description() -> LaunchDescription:
+    robot = {"robot_config": robot_config(), "urdf": LaunchConfiguration("urdf")}
+    operator = LaunchConfiguration("operator")
+    arguments = [
+        *robot_arguments(),
+        DeclareLaunchArgument(
+            "operator",
+            default_value="scripted",
+            choices=["scripted", "bvh", "none"],
+            description="Operator device: a scripted person, a motion-capture file, or none (bring your own)",
+        ),
+        DeclareLaunchArgument("motion", default_value="", description="BVH file for operator:=bvh"),
+        DeclareLaunchArgument(
+            "task",
+            default_value="parcel_sorting",
+            choices=names_in("tasks"),
+            description="Task of operator:=scripted, a file in config/tasks",
+        ),
+        flag("operator_autostart", True, "Start moving at once instead of waiting for the operator/start service"),
+        flag("retargeting", True, "Turn operator frames into joint targets"),
+        flag("heartbeat", True, "Publish safety/heartbeat; the robot stops without one"),
+        DeclareLaunchArgument(
+            "viewer",
+            default_value="none",
+            choices=["none", "auto", "rviz", "foxglove"],
+            description="See view.launch.py",
+        ),
+        flag("trace", False, "Publish when each operator frame passed each stage"),
+    ]
+    nodes = [
+        include(
+            "scripted_operator",
+            "humanoid_teleop",
+            IfCondition(EqualsSubstitution(operator, "scripted")),
+            task=share("config", "tasks", [LaunchConfiguration("task"), ".yaml"]),
+            autostart=LaunchConfiguration("operator_autostart"),
+            **robot,
+        ),
+        include(
+            "bvh_player",
+            "humanoid_teleop",
+            IfCondition(EqualsSubstitution(operator, "bvh")),
+            file=LaunchConfiguration("motion"),
+            autostart=LaunchConfiguration("operator_autostart"),
+        ),
+        include("retargeting", "humanoid_teleop", when("retargeting"), trace=LaunchConfiguration("trace"), **robot),
+        include("heartbeat", "humanoid_safety", when("heartbeat")),
+    ]
+    viewer = LaunchConfiguration("viewer")
+    return LaunchDescription(
+        [
+            *arguments,
+            *prepared_transport(),
+            in_robot_namespace(nodes),
+            include(
+                "view",
+                condition=IfCondition(NotEqualsSubstitution(viewer, "none")),
+                viewer=viewer,
+                robot=LaunchConfiguration("robot"),
+                robot_name=LaunchConfiguration("robot_name"),
+                urdf=LaunchConfiguration("urdf"),
+                hardware=LaunchConfiguration("hardware"),
+                robot_state_publisher="false",
+            ),
+        ]
+    )

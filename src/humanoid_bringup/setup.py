@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+import os
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+os.chdir(Path(__file__).resolve().parent)
+
+
+def installed(folder: str) -> list[tuple[str, list[str]]]:
+    """Files of a top-level folder of the workspace, by their place in this package's share."""
+    top = Path("../..") / folder
+    places: dict[Path, list[str]] = {}
+    for path in sorted(top.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            places.setdefault(path.parent.relative_to("../.."), []).append(str(path))
+    return [(f"share/humanoid_bringup/{place}", files) for place, files in places.items()]
+
+
+setup(
+    name="humanoid_bringup",
+    version="0.1.0",
+    packages=find_packages(exclude=["test"]),
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/humanoid_bringup"]),
+        ("share/humanoid_bringup", ["package.xml"]),
+        *installed("launch"),
+        *installed("config"),
+    ],
+    install_requires=["setuptools"],
+    zip_safe=True,
+    maintainer="Humanoid workspace maintainers",
+    maintainer_email="maintainers@example.org",
+    description="Launch files and configuration that compose the whole system.",
+    license="Apache-2.0",
+    entry_points={"console_scripts": ["demo = humanoid_bringup.demo_node:main"]},
+)
