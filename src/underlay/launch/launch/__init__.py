@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stand-in for ROS 2's `launch`: describes a system of processes and runs it."""
+
+from . import actions, conditions, descriptions, events, launch_description_sources, logging, substitutions
+from ._left_out import left_out
+from .action import Action
+from .condition import Condition
+from .event import Event
+from .event_handler import EventHandler
+from .launch_context import LaunchContext
+from .launch_description import LaunchDescription
+from .launch_description_entity import LaunchDescriptionEntity
+from .launch_description_source import InvalidLaunchFileError, LaunchDescriptionSource
+from .launch_introspector import LaunchIntrospector
+from .launch_service import LaunchService
+from .some_entities_type import SomeEntitiesType, SomeEntitiesType_types_tuple
+from .some_substitutions_type import SomeSubstitutionsType, SomeSubstitutionsType_types_tuple
+from .substitution import Substitution
+
+__all__ = [
+    "Action",
+    "Condition",
+    "Event",
+    "EventHandler",
+    "InvalidLaunchFileError",
+    "LaunchContext",
+    "LaunchDescription",
+    "LaunchDescriptionEntity",
+    "LaunchDescriptionSource",
+    "LaunchIntrospector",
+    "LaunchService",
+    "SomeEntitiesType",
+    "SomeEntitiesType_types_tuple",
+    "SomeSubstitutionsType",
+    "SomeSubstitutionsType_types_tuple",
+    "Substitution",
+    "actions",
+    "conditions",
+    "descriptions",
+    "events",
+    "launch_description_sources",
+    "logging",
+    "substitutions",
+]
+
+__getattr__ = left_out(__name__, "frontend")

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `ros2 launch --print` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .actions import EmitEvent, ExecuteProcess, LogInfo, RegisterEventHandler
+from .launch_description import LaunchDescription
+from .utilities import normalize_to_list_of_substitutions
+
+
+def _text(substitutions: Any) -> str:
+    return " + ".join(sub.describe() for sub in normalize_to_list_of_substitutions(substitutions))
+
+
+def _format(entity: Any) -> tuple[str, Iterable[Any]]:
+    """One line about an entity, and the entities to be shown below it."""
+    if isinstance(entity, LogInfo):
+        return f"LogInfo({_text(entity.msg)})", ()
+    if isinstance(entity, EmitEvent):
+        return f"EmitEvent(event='{entity.event.name}')", ()
+    if isinstance(entity, ExecuteProcess):
+        env = entity.env
+        if env is not None:
+            env = "{" + ", ".join(f"{_text(key)}: {_text(value)}" for key, value in env) + "}"
+        cwd = None if entity.cwd is None else f"'{_text(entity.cwd)}'"
+        cmd = ", ".join(_text(part) for part in entity.cmd)
+        return f"ExecuteProcess(cmd=[{cmd}], cwd={cwd}, env={env}, shell={entity.shell})", ()
+    if isinstance(entity, RegisterEventHandler):
+        return f"RegisterEventHandler('{entity.event_handler}'):", (entity.event_handler,)
+    if hasattr(entity, "handler_description"):
+        return entity.describe()
+    return f"Action('{entity}')", ()
+
+
+def _tree(entities: Iterable[Any], indent: str) -> list[str]:
+    entities = list(entities)
+    lines = []
+    for entity in entities:
+        last = entity is entities[-1]
+        line, below = _format(entity)
+        lines.append(indent + ("└── " if last else "├── ") + line)
+        lines += _tree(below, indent + ("    " if last else "│   "))
+    return lines
+
+
+class LaunchIntrospector:
+    """Turns launch descriptions into text."""
+
+    def format_launch_description(self, launch_description: LaunchDescription) -> str:
+        """A tree of the description's entities."""
+        return "\n".join([str(launch_description), *_tree(launch_description.entities, "")])
