@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What config/robots/<robot>.yaml holds, as dataclasses. Angles in rad, lengths in m; figures per joint where not said otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+SIDES = ("left", "right")
+
+
+@dataclass(frozen=True)
+class Description:
+    """Model files, relative to the share folder of humanoid_description (or absolute).
+
+    Attributes:
+        xacro: Top xacro (or URDF) file.
+        srdf: SRDF file.
+        arguments: xacro arguments.
+    """
+
+    xacro: str
+    srdf: str
+    arguments: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Limits that the safety limiter and the retargeting keep, and the gains of the joint's position controller.
+
+    Attributes:
+        velocity: [rad/s].
+        acceleration: [rad/s2].
+        jerk: [rad/s3].
+        margin: Kept clear of both ends of the URDF's range [rad].
+        torque: [Nm].
+        kp: Position gain [Nm/rad].
+        kd: Velocity gain [Nm s/rad].
+    """
+
+    velocity: float
+    acceleration: float
+    jerk: float
+    margin: float
+    torque: float
+    kp: float
+    kd: float
+
+    def __post_init__(self) -> None:
+        for name in ("velocity", "acceleration", "jerk", "torque"):
+            if getattr(self, name) <= 0.0:
+                raise ValueError(f"{name} {getattr(self, name)}: must be above 0")
+        for name in ("margin", "kp", "kd"):
+            if getattr(self, name) < 0.0:
+                raise ValueError(f"{name} {getattr(self, name)}: must not be below 0")
+
+
+@dataclass(frozen=True)
+class OperatorArm:
+    """How one arm follows one of the operator's.
+
+    Attributes:
+        group: The arm's joints.
+        wrist_frame: Robot frame that follows the operator's wrist.
+        fingers_axis: Unit vector in wrist_frame along the straight fingers: the operator wrist's x.
+        back_axis: Unit vector in wrist_frame out of the back of the hand: the operator wrist's z.
+        shoulder_joints: Joints whose axes meet in the shoulder.
+        elbow_joint: Joint in the elbow.
+    """
+
+    group: str
+    wrist_frame: str
+    fingers_axis: np.ndarray
+    back_axis: np.ndarray
+    shoulder_joints: tuple[str, ...]
+    elbow_joint: str
+
+    def __post_init__(self) -> None:
+        for name in ("fingers_axis", "back_axis"):
+            axis = getattr(self, name)
+            if axis.shape != (3,) or abs(np.linalg.norm(axis) - 1.0) > 1e-6:
+                raise ValueError(f"{name} {axis.tolist()}: must be a unit vector of 3")
+        if abs(self.fingers_axis @ self.back_axis) > 1e-6:
+            raise ValueError("fingers_axis and back_axis must be at right angles")
+
+    @property
+    def wrist_from_operator(self) -> np.ndarray:
+        """Rotation from the operator's wrist axes to wrist_frame, (3, 3)."""
+        x, z = self.fingers_axis, self.back_axis
+        return np.column_stack([x, np.cross(z, x), z])
+
+
+@dataclass(frozen=True)
+class Operator:
+    """How the robot follows a person.
+
+    Attributes:
+        torso_frame: Follows the operator's chest; shoulders are fixed in it.
+        head_frame: Where the robot looks.
+        arms: By side.
+        posture_weights: By group: how strongly its joints are drawn to the home pose, relative to each other.
+    """
+
+    torso_frame: str
+    head_frame: str
+    arms: dict[str, OperatorArm]
+    posture_weights: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Finger:
+    """One finger.
+
+    Attributes:
+        joints: From the palm outwards.
+        tip_frame: Frame at its end.
+        follows: The operator's finger or fingers that it follows.
+    """
+
+    joints: tuple[str, ...]
+    tip_frame: str
+    follows: tuple[Literal["thumb", "index", "middle", "ring", "little"], ...]
+
+
+@dataclass(frozen=True)
+class Hand:
+    """One hand.
+
+    Attributes:
+        group: The hand's joints.
+        palm_frame: Frame of the palm.
+        gripper_frame: REP-120 grasp frame.
+        fingers: By name.
+        open: Joint positions, hand open [rad].
+        closed: Joint positions, hand closed around something slim [rad].
+        press: Joint positions for pressing on something large with the whole hand [rad].
+    """
+
+    group: str
+    palm_frame: str
+    gripper_frame: str
+    fingers: dict[str, Finger]
+    open: dict[str, float]
+    closed: dict[str, float]
+    press: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Imager:
+    """One imager of a camera: pinhole, square pixels, principal point in the middle.
+
+    Attributes:
+        frame: Optical frame (z forward, x right, y down).
+        width: [px].
+        height: [px].
+        fov_y: Vertical field of view [rad].
+        rate: [Hz].
+        near: Shortest distance measured, depth imagers only [m].
+        far: Longest distance measured, depth imagers only [m].
+    """
+
+    frame: str
+    width: int
+    height: int
+    fov_y: float
+    rate: float
+    near: float = 0.0
+    far: float = 0.0
+
+    @property
+    def focal_length(self) -> float:
+        """[px]."""
+        return float(0.5 * self.height / np.tan(0.5 * self.fov_y))
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A camera; without `depth` it sees colour only."""
+
+    model: str
+    color: Imager
+    depth: Imager | None = None
+
+
+@dataclass(frozen=True)
+class Lidar:
+    """A spinning or scanning LiDAR.
+
+    Attributes:
+        model: Maker's name of it.
+        frame: Of the points.
+        rate: Clouds per second [Hz].
+        points_per_second: Over all directions.
+        elevation: Lowest and highest ray in `frame` [rad].
+        near: [m].
+        far: [m].
+    """
+
+    model: str
+    frame: str
+    rate: float
+    points_per_second: int
+    elevation: tuple[float, float]
+    near: float
+    far: float
+
+
+@dataclass(frozen=True)
+class Imu:
+    """An IMU: its frame and rate [Hz]."""
+
+    frame: str
+    rate: float
+
+
+@dataclass(frozen=True)
+class TactilePad:
+    """A pressure pad: a regular grid of taxels, z of `frame` out of the pad, rows along x, columns along y.
+
+    Attributes:
+        frame: In the middle of the pad.
+        rows: Taxels along x.
+        columns: Taxels along y.
+        size: Of the pad along x and y [m].
+        rate: [Hz].
+    """
+
+    frame: str
+    rows: int
+    columns: int
+    size: tuple[float, float]
+    rate: float
+
+
+@dataclass(frozen=True)
+class ForceTorque:
+    """A wrench: the frame it is given in, and its rate [Hz]."""
+
+    frame: str
+    rate: float
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """What the checker's left/right comparison leaves out.
+
+    Attributes:
+        tolerance: Differences of figures up to this are no finding.
+        except_links: Links whose inertia may differ.
+    """
+
+    tolerance: float = 1e-4
+    except_links: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RobotConfig:
+    """A robot: everything that differs between robots and is no part of its URDF.
+
+    Attributes:
+        name: Of files, folders and the default namespace.
+        title: For people.
+        description: Model files.
+        base_frame: Root of the model.
+        base: "biped": the maker's balance controller owns the legs. "wheeled": it drives with cmd_vel.
+        base_height: Of base_frame over the floor when standing in the home pose [m].
+        groups: Joint names by group, each in the order of the chain.
+        commanded: Groups that may be commanded.
+        home: Joint positions; a joint left out is at 0 [rad].
+        joints: By joint name.
+        operator: Mapping from the operator.
+        hands: By side.
+        cameras: By camera name: `camera/<name>/...`.
+        imus: By place: `imu/<place>`.
+        lidar: The LiDAR, if there is one.
+        tactile: By place: `tactile/<place>`.
+        wrenches: By place: `wrench/<place>`.
+        joint_state_rate: [Hz].
+        command_rate: Of joint_commands [Hz].
+        symmetry: For the checker.
+    """
+
+    name: str
+    title: str
+    description: Description
+    base_frame: str
+    base: Literal["biped", "wheeled"]
+    base_height: float
+    groups: dict[str, tuple[str, ...]]
+    commanded: tuple[str, ...]
+    home: dict[str, float]
+    joints: dict[str, Joint]
+    operator: Operator
+    hands: dict[str, Hand]
+    cameras: dict[str, Camera]
+    imus: dict[str, Imu]
+    lidar: Lidar | None
+    tactile: dict[str, TactilePad]
+    wrenches: dict[str, ForceTorque]
+    joint_state_rate: float
+    command_rate: float
+    symmetry: Symmetry = Symmetry()
+
+    def __post_init__(self) -> None:
+        for name in self.commanded:
+            if name not in self.groups:
+                raise ValueError(f"commanded group {name} is not one of the groups {', '.join(self.groups)}")
+        listed = [joint for group in self.groups.values() for joint in group]
+        for joint in listed:
+            if listed.count(joint) > 1:
+                raise ValueError(f"joint {joint} stands in two groups")
+            if joint not in self.joints:
+                raise ValueError(f"joint {joint} of the groups has no entry under joints")
+        for joint in (*self.joints, *self.home):
+            if joint not in listed:
+                raise ValueError(f"joint {joint} stands in no group")
+        for where, group in [(f"operator.arms.{s}", a.group) for s, a in self.operator.arms.items()] + [
+            (f"hands.{s}", h.group) for s, h in self.hands.items()
+        ]:
+            if group not in self.groups:
+                raise ValueError(f"{where}.group {group} is not one of the groups {', '.join(self.groups)}")
+        for side, hand in self.hands.items():
+            for pose in ("open", "closed", "press"):
+                strange = set(getattr(hand, pose)) ^ set(self.groups[hand.group])
+                if strange:
+                    raise ValueError(f"hands.{side}.{pose} and group {hand.group} differ by {', '.join(sorted(strange))}")
+
+    @property
+    def commanded_joints(self) -> tuple[str, ...]:
+        """Joints that may be commanded, in the order of the commanded groups."""
+        return tuple(joint for group in self.commanded for joint in self.groups[group])
+
+    @property
+    def frames(self) -> dict[str, str]:
+        """Every frame the configuration names, by the key that names it."""
+        named = {
+            "base_frame": self.base_frame,
+            "operator.torso_frame": self.operator.torso_frame,
+            "operator.head_frame": self.operator.head_frame,
+        }
+        for side, arm in self.operator.arms.items():
+            named[f"operator.arms.{side}.wrist_frame"] = arm.wrist_frame
+        for side, hand in self.hands.items():
+            named[f"hands.{side}.palm_frame"] = hand.palm_frame
+            named[f"hands.{side}.gripper_frame"] = hand.gripper_frame
+            for name, finger in hand.fingers.items():
+                named[f"hands.{side}.fingers.{name}.tip_frame"] = finger.tip_frame
+        for name, camera in self.cameras.items():
+            named[f"cameras.{name}.color.frame"] = camera.color.frame
+            if camera.depth:
+                named[f"cameras.{name}.depth.frame"] = camera.depth.frame
+        for kind in ("imus", "tactile", "wrenches"):
+            for name, sensor in getattr(self, kind).items():
+                named[f"{kind}.{name}.frame"] = sensor.frame
+        if self.lidar:
+            named["lidar.frame"] = self.lidar.frame
+        return named

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Errors of this package."""
+
+from humanoid_core.errors import HumanoidError
+
+
+class DescriptionError(HumanoidError):
+    """A robot model cannot be used.
+
+    Args:
+        file: The model file.
+        found: What is wrong in it.
+        expected: What should be there.
+    """
+
+    def __init__(self, file: object, found: object, expected: str) -> None:
+        self.file = str(file)
+        super().__init__(f"{file}: found {found}, expected {expected}")

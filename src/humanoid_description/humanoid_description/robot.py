@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A robot: its configuration, its model files, and the models made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pinocchio
+from humanoid_core import config as core_config
+from humanoid_core.errors import ConfigError
+
+from humanoid_description import shapes, sources, srdf
+from humanoid_description.config import RobotConfig
+from humanoid_description.errors import DescriptionError
+
+
+@dataclass(frozen=True)
+class JointLimits:
+    """Limits of some joints, each (n,): [rad], [rad/s], [rad/s2], [rad/s3], [Nm]. lower and upper keep the margin."""
+
+    lower: np.ndarray
+    upper: np.ndarray
+    velocity: np.ndarray
+    acceleration: np.ndarray
+    jerk: np.ndarray
+    torque: np.ndarray
+
+
+@dataclass(frozen=True)
+class Arm:
+    """An arm as a person's arm is measured, derived from the model.
+
+    Attributes:
+        side: "left" or "right".
+        joints: From shoulder to wrist.
+        torso_frame: Frame of shoulder.
+        shoulder: Point closest to the axes of the shoulder joints, in torso_frame at zero, (3,) [m].
+        elbow_frame: Link that the elbow joint moves; its origin is the elbow.
+        upper_length: Shoulder to elbow at zero [m].
+        fore_length: Elbow to wrist at zero [m].
+        wrist_frame: Frame that follows the operator's wrist.
+        wrist_from_operator: Rotation from the operator's wrist axes (x along the fingers, z out of the back of the hand) to
+            wrist_frame, (3, 3).
+    """
+
+    side: str
+    joints: tuple[str, ...]
+    torso_frame: str
+    shoulder: np.ndarray
+    elbow_frame: str
+    upper_length: float
+    fore_length: float
+    wrist_frame: str
+    wrist_from_operator: np.ndarray
+
+    @property
+    def length(self) -> float:
+        """Shoulder to wrist, stretched [m]."""
+        return self.upper_length + self.fore_length
+
+
+@dataclass(frozen=True)
+class Robot:
+    """A robot model.
+
+    Attributes:
+        config: Contents of config/robots/<robot>.yaml.
+        urdf: URDF text, xacro expanded.
+        srdf: SRDF text.
+        config_path: Where the configuration was read.
+        srdf_path: Where the SRDF was read.
+    """
+
+    config: RobotConfig
+    urdf: str
+    srdf: str
+    config_path: Path
+    srdf_path: Path
+
+    # --- models ---
+
+    def pinocchio(self) -> pinocchio.Model:
+        """A new pinocchio model, the base fixed; callers may change it."""
+        return self._model.copy()
+
+    def geometry(self) -> pinocchio.GeometryModel:
+        """A new collision model: primitives (capsules put together again) and the pairs that the SRDF leaves to check.
+
+        Objects are named `<link>_<n>`. Meshes of a maker's own URDF are left out.
+        """
+        geometry = pinocchio.GeometryModel()
+        model = self._model
+        counts: dict[str, int] = {}
+        links: list[str] = []
+        for shape in shapes.collision_shapes(self.urdf):
+            frame = model.frames[model.getFrameId(shape.link, pinocchio.BODY)]
+            pose = frame.placement * pinocchio.SE3(shape.link_from_shape)
+            number = counts[shape.link] = counts.get(shape.link, -1) + 1
+            geometry.addGeometryObject(
+                pinocchio.GeometryObject(f"{shape.link}_{number}", frame.parentJoint, pose, shape.coal())
+            )
+            links.append(shape.link)
+        disabled = self.semantics.disabled
+        objects = geometry.geometryObjects
+        for first in range(len(links)):
+            for second in range(first + 1, len(links)):
+                same_body = objects[first].parentJoint == objects[second].parentJoint
+                if not same_body and srdf.pair(links[first], links[second]) not in disabled:
+                    geometry.addCollisionPair(pinocchio.CollisionPair(first, second))
+        return geometry
+
+    @cached_property
+    def semantics(self) -> srdf.Srdf:
+        """The SRDF, read."""
+        return srdf.parse(self.srdf, self.srdf_path)
+
+    @cached_property
+    def _model(self) -> pinocchio.Model:
+        try:
+            return pinocchio.buildModelFromXML(self.urdf)
+        except (ValueError, RuntimeError) as error:
+            raise DescriptionError(self.config.description.xacro, error, "a URDF that pinocchio reads") from error
+
+    # --- joints ---
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        """All movable joints, in pinocchio's order (that of q)."""
+        return tuple(self._model.names)[1:]
+
+    def group(self, *names: str) -> tuple[str, ...]:
+        """Joints of some groups of the configuration, in order."""
+        return tuple(joint for name in names for joint in self.config.groups[name])
+
+    def index(self, joints: Iterable[str]) -> np.ndarray:
+        """Where joints stand in q, (n,).
+
+        Raises:
+            DescriptionError: the model has no such joint.
+        """
+        place = {name: self._model.joints[i].idx_q for i, name in enumerate(self._model.names) if i}
+        unknown = [joint for joint in joints if joint not in place]
+        if unknown:
+            raise DescriptionError(self.config.name, f"joint {unknown[0]}", f"one of {', '.join(place)}")
+        return np.array([place[joint] for joint in joints], dtype=int)
+
+    def q(self, positions: Mapping[str, float]) -> np.ndarray:
+        """Configuration with the named joints at the given positions and all others at 0, (nq,) [rad]."""
+        q = np.zeros(self._model.nq)
+        q[self.index(list(positions))] = list(positions.values())
+        return q
+
+    def home(self) -> np.ndarray:
+        """The home pose, (nq,) [rad]."""
+        return self.q(self.config.home)
+
+    def limits(self, joints: Iterable[str]) -> JointLimits:
+        """Limits of joints: the URDF's ranges less the margin; the rest from the configuration, capped by the URDF."""
+        names = list(joints)
+        index = self.index(names)
+        model, entries = self._model, [self.config.joints[name] for name in names]
+        margin = np.array([entry.margin for entry in entries])
+        return JointLimits(
+            lower=model.lowerPositionLimit[index] + margin,
+            upper=model.upperPositionLimit[index] - margin,
+            velocity=np.minimum([entry.velocity for entry in entries], model.velocityLimit[index]),
+            acceleration=np.array([entry.acceleration for entry in entries]),
+            jerk=np.array([entry.jerk for entry in entries]),
+            torque=np.minimum([entry.torque for entry in entries], model.effortLimit[index]),
+        )
+
+    # --- the operator's arm on the robot ---
+
+    def arm(self, side: str) -> Arm:
+        """The arm of a side, measured on the model at zero.
+
+        Raises:
+            ConfigError: the configuration has no such arm.
+        """
+        if side not in self.config.operator.arms:
+            known = ", ".join(self.config.operator.arms) or "no arms"
+            raise ConfigError(self.config_path, f"operator.arms.{side}", "nothing", f"one of {known}")
+        entry = self.config.operator.arms[side]
+        model = self._model
+        data = model.createData()
+        pinocchio.computeJointJacobians(model, data, np.zeros(model.nq))
+        pinocchio.updateFramePlacements(model, data)
+        torso = data.oMf[self.frame_id(self.config.operator.torso_frame)]
+        shoulder = _meeting_point([_axis(model, data, self._joint_id(joint)) for joint in entry.shoulder_joints])
+        elbow = data.oMi[self._joint_id(entry.elbow_joint)].translation
+        wrist = data.oMf[self.frame_id(entry.wrist_frame)].translation
+        return Arm(
+            side=side,
+            joints=self.config.groups[entry.group],
+            torso_frame=self.config.operator.torso_frame,
+            shoulder=torso.actInv(shoulder),
+            elbow_frame=self._child_link(entry.elbow_joint),
+            upper_length=float(np.linalg.norm(elbow - shoulder)),
+            fore_length=float(np.linalg.norm(wrist - elbow)),
+            wrist_frame=entry.wrist_frame,
+            wrist_from_operator=entry.wrist_from_operator,
+        )
+
+    def frame_id(self, frame: str) -> int:
+        """Number of a link's frame in the pinocchio model.
+
+        Raises:
+            DescriptionError: the model has no such link.
+        """
+        if not self._model.existFrame(frame, pinocchio.BODY):
+            raise DescriptionError(self.config.name, f"no link {frame}", "a link of the URDF")
+        return int(self._model.getFrameId(frame, pinocchio.BODY))
+
+    def _joint_id(self, joint: str) -> int:
+        if not self._model.existJointName(joint):
+            raise DescriptionError(self.config.name, f"no joint {joint}", f"one of {', '.join(self.joints)}")
+        return int(self._model.getJointId(joint))
+
+    def _child_link(self, joint: str) -> str:
+        parent = self._joint_id(joint)
+        frames = self._model.frames
+        return next(str(f.name) for f in frames if f.type == pinocchio.BODY and f.parentJoint == parent)
+
+
+def load(robot_config_path: str | Path, urdf: str | Path = "") -> Robot:
+    """Read a robot.
+
+    Args:
+        robot_config_path: config/robots/<robot>.yaml.
+        urdf: A URDF or xacro file in place of the configuration's, such as the maker's own with meshes.
+
+    Raises:
+        ConfigError: the configuration or a file it names is missing or wrong.
+        DescriptionError: the model is.
+    """
+    path = Path(robot_config_path)
+    config = core_config.load(RobotConfig, path)
+    model_path = Path(urdf) if urdf else sources.find_model(config.description.xacro, path)
+    srdf_path = sources.find_model(config.description.srdf, path)
+    robot = Robot(
+        config=config,
+        urdf=sources.expand(model_path, {} if urdf else config.description.arguments),
+        srdf=srdf_path.read_text(encoding="utf-8"),
+        config_path=path,
+        srdf_path=srdf_path,
+    )
+    missing = [joint for joint in config.joints if joint not in robot.joints]
+    if missing:
+        raise ConfigError(path, f"joints.{missing[0]}", "a joint that the URDF lacks", f"one of {', '.join(robot.joints)}")
+    return robot
+
+
+def _axis(model: pinocchio.Model, data: pinocchio.Data, joint: int) -> tuple[np.ndarray, np.ndarray]:
+    """A point on the axis of a revolute joint and the axis, both in the base frame; Jacobians must be computed."""
+    columns = pinocchio.getJointJacobian(model, data, joint, pinocchio.LOCAL_WORLD_ALIGNED)
+    return data.oMi[joint].translation, columns[3:, model.joints[joint].idx_v]
+
+
+def _meeting_point(lines: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Point with the smallest sum of squared distances from lines given as (point, unit direction), (3,)."""
+    left, right = np.zeros((3, 3)), np.zeros(3)
+    for point, direction in lines:
+        across = np.eye(3) - np.outer(direction, direction)
+        left += across
+        right += across @ point
+    return np.linalg.solve(left, right)

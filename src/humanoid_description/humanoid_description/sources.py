@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where model and configuration files lie, and xacro to URDF text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import xacro
+from ament_index_python.packages import PackageNotFoundError, get_package_share_path
+from humanoid_core.errors import ConfigError
+
+from humanoid_description.errors import DescriptionError
+
+
+def share_folders(package: str) -> list[Path]:
+    """Folders that may hold a package's files: its share folder, then the workspace this package runs from."""
+    folders: list[Path] = []
+    try:
+        folders.append(get_package_share_path(package))
+    except PackageNotFoundError:
+        pass
+    workspace = Path(__file__).resolve().parents[3]
+    return [*folders, workspace]
+
+
+def find_model(name: str, config_path: Path) -> Path:
+    """A model file that a robot configuration names: absolute, or relative to the share folder of humanoid_description.
+
+    Raises:
+        ConfigError: there is no such file.
+    """
+    if Path(name).is_absolute():
+        places = [Path(name)]
+    else:
+        places = [folder / name for folder in share_folders("humanoid_description")]
+    for place in places:
+        if place.is_file():
+            return place
+    raise ConfigError(config_path, "description", name, f"a file: looked for {', '.join(map(str, places))}")
+
+
+def find_config(robot: str) -> Path:
+    """The configuration of a robot: a path to a YAML file, or a name such as "unitree_g1".
+
+    Raises:
+        ConfigError: there is none; the message lists the robots that exist.
+    """
+    if robot.endswith((".yaml", ".yml")):
+        return Path(robot)
+    folders = [folder / "config" / "robots" for folder in share_folders("humanoid_bringup")]
+    for folder in folders:
+        if (folder / f"{robot}.yaml").is_file():
+            return folder / f"{robot}.yaml"
+    known = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
+    raise ConfigError("robot", "", robot, f"one of {', '.join(known)}, or the path of a robot configuration")
+
+
+def expand(path: Path, arguments: dict[str, str] | None = None) -> str:
+    """URDF text of a xacro or URDF file.
+
+    Args:
+        path: The file.
+        arguments: xacro arguments.
+
+    Raises:
+        DescriptionError: the file is missing, or xacro refuses it.
+    """
+    if not path.is_file():
+        raise DescriptionError(path, "no file", "a URDF or xacro file")
+    if path.suffix != ".xacro":
+        return path.read_text(encoding="utf-8")
+    try:
+        return str(xacro.process_file(str(path), mappings=arguments or {}).toprettyxml(indent="  "))
+    except Exception as error:  # xacro raises whatever the evaluated expression raises
+        raise DescriptionError(path, f"{type(error).__name__}: {error}", "a xacro file that expands") from error
