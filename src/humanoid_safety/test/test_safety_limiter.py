@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from humanoid_safety.braking import braking_distance, braking_step
+from humanoid_safety.limiter import Limiter, Reason
+from humanoid_safety.limits import JointLimits
+from humanoid_safety.referee import violations
+
+RATES = (250.0, 500.0, 1000.0)
+
+
+def some_limits(n: int = 4) -> JointLimits:
+    return JointLimits(
+        tuple(f"joint_{i}" for i in range(n)),
+        lower=np.linspace(-3.1, -0.05, n),
+        upper=np.linspace(0.01, 2.6, n),
+        velocity=np.linspace(1.0, 20.0, n),
+        acceleration=np.linspace(5.0, 100.0, n),
+    )
+
+
+def judge(limits: JointLimits, commands: np.ndarray, rate: float) -> dict[str, float]:
+    return violations(commands, limits.lower, limits.upper, limits.velocity, limits.acceleration, 1.0 / rate)
+
+
+def placed(limits: JointLimits, rate: float, position: np.ndarray) -> Limiter:
+    limiter = Limiter(limits, 1.0 / rate, catch_up=0.5)
+    limiter.place(position, np.ones(len(limits.names), dtype=bool))
+    limiter.begin()
+    return limiter
+
+
+def brute_braking_step(distance: float, brake: float) -> float:
+    """Largest first step by bisection over the sum of the steps that follow it."""
+
+    def covered(step: float) -> float:
+        total = 0.0
+        while step > 0.0:
+            total += step
+            step -= brake
+        return total
+
+    low, high = 0.0, distance
+    for _ in range(200):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if covered(middle) <= distance else (low, middle)
+    return low
+
+
+@given(st.floats(0.0, 3.0), st.floats(1e-6, 1e-2))
+@settings(max_examples=60, deadline=None)
+def test_braking_step_is_the_largest_that_can_be_braked(distance, brake):
+    distance = min(distance, 500 * brake)
+    found = braking_step(np.array([distance]), np.array([brake]))[0]
+    assert found == pytest.approx(brute_braking_step(distance, brake), rel=1e-9, abs=1e-15)
+
+
+def test_braking_distance_is_the_sum_of_the_steps_left():
+    steps, brake = np.array([-0.0107, 0.0, 0.003, 0.0205]), np.full(4, 0.002)
+    expected = []
+    for step in steps:
+        left, total = abs(step) - 0.002, 0.0
+        while left > 0:
+            total, left = total + left, left - 0.002
+        expected.append(np.sign(step) * total)
+    assert braking_distance(steps, brake) == pytest.approx(np.array(expected), abs=1e-15)
+
+
+@st.composite
+def adversaries(draw):
+    """Requests that change their mind at random: jumps, walls, bang-bang, noise, ramps, standing still."""
+    seed = draw(st.integers(0, 2**32 - 1))
+    kinds = draw(st.lists(st.sampled_from(["jump", "wall", "bang", "noise", "ramp", "still", "huge"]), max_size=12))
+    return seed, kinds
+
+
+def requests_of(limits: JointLimits, seed: int, kinds: list[str], dt: float) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    n = len(limits.names)
+    rows, last = [], rng.uniform(limits.lower, limits.upper)
+    for kind in kinds:
+        length = int(rng.integers(1, 120))
+        t = np.arange(1, length + 1)[:, None]
+        if kind == "jump":
+            block = np.tile(rng.uniform(limits.lower - 1, limits.upper + 1), (length, 1))
+        elif kind == "wall":
+            block = np.tile(np.where(rng.random(n) < 0.5, limits.lower, limits.upper), (length, 1))
+        elif kind == "bang":
+            block = np.where((t // int(rng.integers(1, 40))) % 2 == 0, limits.lower - 9, limits.upper + 9)
+        elif kind == "noise":
+            block = last + rng.normal(0, 10.0 ** rng.uniform(-6, 1), (length, n))
+        elif kind == "ramp":
+            block = last + t * rng.uniform(-1.5, 1.5, n) * limits.velocity * dt
+        elif kind == "still":
+            block = np.tile(last, (length, 1))
+        else:
+            block = rng.choice([-999.0, 999.0], (length, n))
+        rows.append(block)
+        last = block[-1]
+    return np.vstack(rows) if rows else np.tile(last, (5, 1))
+
+
+@pytest.mark.parametrize("rate", RATES)
+@given(adversaries())
+@settings(max_examples=40, deadline=None)
+def test_every_limit_is_kept_whatever_is_requested(rate, adversary):
+    limits = some_limits()
+    seed, kinds = adversary
+    rng = np.random.default_rng(seed + 1)
+    start = rng.uniform(limits.lower, limits.upper)
+    limiter = placed(limits, rate, start)
+    commands = [start]
+    for request in requests_of(limits, seed, kinds, 1.0 / rate):
+        asked = rng.random(4) < 0.97
+        if rng.random() < 0.02:
+            limiter.begin()
+        commands.append(limiter.stop() if rng.random() < 0.05 else limiter.follow(request, asked))
+    while not limiter.still:
+        commands.append(limiter.stop())
+        assert len(commands) < 5000
+    assert judge(limits, np.array(commands), rate) == {}
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_hardest_drive_into_the_walls_breaks_nothing(rate):
+    limits = some_limits()
+    start = 0.5 * (limits.lower + limits.upper)
+    limiter = placed(limits, rate, start)
+    commands, request = [start], limits.upper + 5
+    for _ in range(int(8 * rate)):
+        # An adversary that knows the walls: full speed at one until it is reached, then at the other.
+        request = np.where(limiter.position >= limits.upper - 1e-6, limits.lower - 5, request)
+        request = np.where(limiter.position <= limits.lower + 1e-6, limits.upper + 5, request)
+        commands.append(limiter.follow(request, np.ones(4, dtype=bool)))
+    commands = np.array(commands)
+    assert judge(limits, commands, rate) == {}
+    # ... and the walls are really used, at both ends.
+    assert np.abs(commands.max(axis=0) - limits.upper).max() < 1e-6
+    assert np.abs(commands.min(axis=0) - limits.lower).max() < 1e-6
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_request_inside_the_limits_passes_unchanged(rate):
+    limits = some_limits()
+    t = np.arange(0.0, 4.0, 1.0 / rate)[:, None]
+    middle, size = 0.5 * (limits.lower + limits.upper), 0.45 * (limits.upper - limits.lower)
+    # Amplitude and frequency such that speed and acceleration peak at 90 % of their limits, from rest.
+    omega = 0.9 * np.minimum(limits.velocity / size, np.sqrt(limits.acceleration / size))
+    motion = middle + size * np.cos(np.minimum(t, 1e9) * omega) * 1.0
+    limiter = placed(limits, rate, motion[0])
+    everyone = np.ones(4, dtype=bool)
+    out = np.array([limiter.follow(row, everyone) for row in motion])
+    assert np.array_equal(out, motion)
+    assert not limiter.reasons.any()
+    assert not limiter.taken.any()
+
+
+def test_stop_decelerates_at_the_limit_from_the_next_command_on():
+    limits, rate = some_limits(), 500.0
+    limiter = placed(limits, rate, 0.5 * (limits.lower + limits.upper))
+    for _ in range(60):
+        limiter.follow(limits.upper + 3, np.ones(4, dtype=bool))
+    speed = limiter.velocity
+    steps_needed = np.ceil(np.abs(speed) / limits.acceleration * rate - 1e-9)
+    limiter.stop()
+    expected = np.maximum(np.abs(speed) - limits.acceleration / rate, 0.0)
+    assert np.abs(limiter.velocity) == pytest.approx(expected, abs=1e-9)
+    count = 1
+    while not limiter.still:
+        limiter.stop()
+        count += 1
+    assert count == steps_needed.max()
+
+
+def test_a_jump_of_the_request_is_caught_without_overshoot_or_hunting():
+    limits, rate = some_limits(), 500.0
+    start = 0.5 * (limits.lower + limits.upper)
+    limiter = placed(limits, rate, start)
+    goal = start + 0.3 * (limits.upper - start)
+    out = np.array([limiter.follow(goal, np.ones(4, dtype=bool)) for _ in range(1500)])
+    assert (out <= goal).all()
+    assert np.array_equal(out[-1], goal)
+    assert (np.diff(out, axis=0) >= 0).all()
+
+
+def test_a_moving_request_is_caught_and_then_followed_exactly():
+    limits, rate = some_limits(), 500.0
+    start = 0.5 * (limits.lower + limits.upper)
+    limiter = placed(limits, rate, start)
+    t = np.arange(0.0, 4.0, 1.0 / rate)[:, None]
+    motion = start + 0.2 * (limits.upper - start) * (1 + 0.5 * np.sin(1.5 * t))
+    out = np.array([limiter.follow(row, np.ones(4, dtype=bool)) for row in motion])
+    assert np.array_equal(out[-500:], motion[-500:])
+
+
+def test_catching_up_is_speed_limited_and_then_free():
+    limits, rate = some_limits(), 500.0
+    start = 0.5 * (limits.lower + limits.upper)
+    limiter = placed(limits, rate, start)
+    goal = start + 0.5 * (limits.upper - start)
+    everyone = np.ones(4, dtype=bool)
+    speeds = []
+    for _ in range(3000):
+        limiter.follow(goal, everyone, speed=0.3)
+        speeds.append(np.abs(limiter.velocity).max())
+    assert max(speeds) == pytest.approx(0.3, abs=1e-9)
+    assert np.array_equal(limiter.position, goal)
+    for i in range(200):
+        limiter.follow(goal - 0.2 * (goal - start) * (i / 200) ** 2, everyone, speed=0.0)
+    assert np.abs(limiter.velocity).max() > 0.3
+
+
+def test_joint_outside_its_limits_only_comes_back():
+    limits, rate = some_limits(), 500.0
+    start = limits.upper + np.array([0.2, -0.1, 0.05, 0.3])
+    limiter = placed(limits, rate, start)
+    asked = np.ones(4, dtype=bool)
+    out = np.array([limiter.follow(limits.upper + 1, asked) for _ in range(200)])
+    assert (out <= np.maximum(start, limits.upper)).all()
+    back = np.array([limiter.follow(limits.upper - 0.05, asked) for _ in range(2000)])
+    assert np.allclose(back[-1], limits.upper - 0.05)
+    again = np.array([limiter.follow(limits.upper + 1, asked) for _ in range(2000)])
+    assert (again <= limits.upper).all()
+
+
+def test_joints_not_asked_come_to_rest_and_stay():
+    limits, rate = some_limits(), 500.0
+    limiter = placed(limits, rate, 0.5 * (limits.lower + limits.upper))
+    for _ in range(20):
+        limiter.follow(limits.upper, np.ones(4, dtype=bool))
+    asked = np.array([True, False, True, False])
+    for _ in range(500):
+        limiter.follow(limits.upper, asked)
+    assert (limiter.moved[~asked] == 0.0).all()
+
+
+def test_reasons_name_what_was_hit():
+    limits = JointLimits(("a", "b", "c"), *(np.array(x) for x in ([-2, -2, -2], [2, 2, 2], [1, 1, 50], [10, 10, 10])))
+    limiter = placed(limits, 500.0, np.zeros(3))
+    everyone = np.ones(3, dtype=bool)
+    for i in range(400):
+        limiter.follow(np.array([1.9 + 0.0 * i, 0.0, 0.0]), everyone)
+    assert limiter.reasons[0] & Reason.VELOCITY
+    assert limiter.reasons[1] == 0
+    limiter.forget()
+    for _ in range(800):
+        limiter.follow(np.array([3.0, 0.0, 0.0]), everyone)
+    limiter.forget()
+    limiter.follow(np.array([3.0, 0.0, 0.3]), everyone)
+    assert limiter.reasons[0] == Reason.POSITION
+    assert limiter.reasons[2] == Reason.ACCELERATION
+    assert limiter.taken[0] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("word", "values"),
+    [("lower", [3.0, 0.0]), ("velocity", [0.0, 1.0]), ("acceleration", [np.nan, 1.0]), ("upper", [1.0])],
+)
+def test_limits_that_make_no_sense_are_refused(word, values):
+    good = {"lower": [-1.0, -1.0], "upper": [1.0, 1.0], "velocity": [1.0, 1.0], "acceleration": [1.0, 1.0]}
+    with pytest.raises(ValueError, match=word):
+        JointLimits(("a", "b"), **{key: np.array(value) for key, value in {**good, word: values}.items()})
