@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The workspace as a whole: packages say what they need, and the underlay has what we use and stays small."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+UNDERLAY = ROOT / "src" / "underlay"
+PACKAGES = sorted(path.parent for path in (ROOT / "src").glob("humanoid_*/package.xml"))
+
+# Module of a Python file -> key in package.xml, where they differ. The keys are rosdep's for Ubuntu 24.04, or released
+# packages of Jazzy. None: rosdep has no key, so requirements/ros2.txt lists it for pip.
+KEYS = {
+    "cv2": "python3-opencv",
+    "daqp": None,
+    "foxglove": None,
+    "hypothesis": "python3-hypothesis",
+    "jinja2": "python3-jinja2",
+    "matplotlib": "python3-matplotlib",
+    "mcap": None,
+    "mcap_ros2": None,
+    "mujoco": "python3-mujoco-pip",
+    "numpy": "python3-numpy",
+    "PIL": "python3-pil",
+    "psutil": "python3-psutil",
+    "rosbags": "python3-rosbags-pip",
+    "scipy": "python3-scipy",
+    "websockets": "python3-websockets",
+    "yaml": "python3-yaml",
+    "zstandard": None,
+}
+
+
+def python_files(*folders: Path) -> list[Path]:
+    return sorted(path for folder in folders for path in folder.rglob("*.py"))
+
+
+def our_files() -> list[Path]:
+    ours = python_files(ROOT / "src", ROOT / "launch", ROOT / "tests", ROOT / "bench")
+    return [path for path in ours if UNDERLAY not in path.parents]
+
+
+def names_used(modules: set[str]) -> dict[tuple[str, str], list[Path]]:
+    """(module, name) of everything that our code takes from the given top-level modules, and where."""
+    used: dict[tuple[str, str], list[Path]] = {}
+    for path in our_files():
+        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+        local: dict[str, str] = {}
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.ImportFrom)
+                and node.module
+                and node.module.split(".")[0] in modules
+                and not node.level
+            ):
+                for alias in node.names:
+                    used.setdefault((node.module, alias.name), []).append(path)
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    if alias.name.split(".")[0] in modules:
+                        local[alias.asname or alias.name] = alias.name
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in local:
+                used.setdefault((local[node.value.id], node.attr), []).append(path)
+    return used
+
+
+def underlay_modules() -> set[str]:
+    return {path.parent.name for path in UNDERLAY.glob("*/*/__init__.py")} | {"tf2_msgs"}
+
+
+def test_everything_we_use_of_upstream_is_in_the_underlay():
+    used = names_used(underlay_modules())
+    assert used, "the scan found nothing: is it looking in the right place?"
+    absent = []
+    for (module, name), places in sorted(used.items()):
+        try:
+            there = hasattr(importlib.import_module(module), name) or importlib.import_module(f"{module}.{name}")
+        except ImportError:
+            there = False
+        if not there:
+            absent.append(f"{module}.{name} (used in {places[0].relative_to(ROOT)})")
+    print(f"{len(used)} names of upstream packages are used:", *sorted(f"{m}.{n}" for m, n in used), sep="\n  ")
+    assert not absent, absent
+
+
+def lines(files: list[Path]) -> int:
+    return sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files)
+
+
+def test_the_underlay_stays_small():
+    underlay = lines(python_files(UNDERLAY))
+    everything = underlay + lines(our_files())
+    assert underlay < 0.15 * everything, f"{underlay} of {everything} lines are underlay"
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+def test_a_package_declares_what_it_imports(package):
+    manifest = ElementTree.parse(package / "package.xml").getroot()
+    declared = {element.text for element in manifest if element.tag.endswith("depend")}
+    imported: dict[str, Path] = {}
+    for path in python_files(package / package.name, package / "launch"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                found = [node.module]
+            else:
+                continue
+            imported.update({name.split(".")[0]: path for name in found})
+    foreign = {name for name in imported if name not in sys.stdlib_module_names and name != package.name}
+    by_pip = (ROOT / "requirements" / "ros2.txt").read_text(encoding="utf-8")
+    absent = {}
+    for name in foreign:
+        key = KEYS.get(name, name)
+        if key not in declared and not (key is None and name.replace("_", "-") in by_pip):
+            absent[name] = str(imported[name].relative_to(ROOT))
+    assert not absent, f"{package.name}/package.xml lacks {absent}"
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+def test_a_package_is_complete(package):
+    manifest = ElementTree.parse(package / "package.xml").getroot()
+    assert manifest.findtext("license") == "Apache-2.0"
+    assert manifest.findtext("name") == package.name
+    assert (package / "README.md").is_file()
+    assert "REP-2004" in (package / "README.md").read_text(encoding="utf-8")
+
+
+def test_dependencies_point_one_way():
+    order = ["humanoid_interfaces", "humanoid_core", "humanoid_description"]
+    for package in PACKAGES:
+        manifest = ElementTree.parse(package / "package.xml").getroot()
+        needs = {element.text for element in manifest if element.tag.endswith("depend")}
+        ours = {name for name in needs if name.startswith("humanoid_")}
+        if package.name in order:
+            assert ours <= set(order[: order.index(package.name)]), package.name
+        elif package.name != "humanoid_bringup":
+            assert "humanoid_bringup" not in ours, package.name
+            nodes = [name for name in ours - set(order) if name not in ("humanoid_sync", "humanoid_recorder")]
+            assert not nodes, f"{package.name} imports {nodes}: packages meet on topics"
+
+
+def test_every_file_carries_its_licence():
+    without = [
+        str(path.relative_to(ROOT))
+        for path in [*our_files(), *python_files(UNDERLAY)]
+        if path.stat().st_size and "SPDX-License-Identifier: Apache-2.0" not in path.read_text(encoding="utf-8")[:300]
+    ]
+    assert not without
+
+
+def test_no_machine_is_named():
+    pattern = re.compile(r"(?<![\w.])/(root|work|home/\w+)/")
+    for path in [*our_files(), *(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "Makefile"]:
+        assert not pattern.search(path.read_text(encoding="utf-8")) or path == Path(__file__), path
