@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ros2 run humanoid_dataset check <episode or folder>...`: checks recorded episodes and says in words and in the exit code how they are.
+
+Exit code: 0 every episode passed; 1 some check failed; 2 nothing to check, or a wrong argument or configuration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+
+from humanoid_core.errors import HumanoidError
+from humanoid_dataset.checks import Verdict, judge
+from humanoid_dataset.episode import find_episodes
+from humanoid_dataset.results import CheckResult, load_limits
+
+MARKS = {"passed": "ok", "failed": "FAILED", "not_applicable": "n/a", "not_assessed": "not assessed"}
+
+
+def number(value: float) -> str:
+    """A figure with four significant digits; empty for NaN."""
+    return "" if math.isnan(value) else f"{value:.4g}"
+
+
+def table(rows: list[list[str]], right: set[int] | None = None) -> str:
+    """Rows of text as columns; the first row is the heading, columns in `right` are flush right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for index, row in enumerate(rows):
+        cells = [t.rjust(w) if right and i in right else t.ljust(w) for i, (t, w) in enumerate(zip(row, widths))]
+        lines.append("  ".join(cells).rstrip())
+        if index == 0:
+            lines.append("  ".join("-" * width for width in widths))
+    return "\n".join(lines)
+
+
+def result_table(results: list[CheckResult]) -> str:
+    """Results of one episode for the screen."""
+    rows = [["check", "verdict", "measured", "limit", "unit", "detail"]]
+    rows += [[r.name, MARKS[r.status], number(r.measured), number(r.limit), r.unit, r.detail] for r in results]
+    return table(rows, right={2, 3})
+
+
+def headline(verdict: Verdict) -> str:
+    """One line about one episode."""
+    failed = [result.name for result in verdict.failures]
+    open_ones = sum(result.status == "not_assessed" for result in verdict.results)
+    state = f"FAILED ({', '.join(failed)})" if failed else "passed"
+    return f"{verdict.name}: {state}" + (f", {open_ones} not assessed" if open_ones else "")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments that `check` and `report` share."""
+    parser.add_argument("paths", nargs="+", type=Path, metavar="FOLDER", help="episode folders, or folders above them")
+    parser.add_argument("--limits", default="", help="file with thresholds (default: the workspace's config/checks/default.yaml)")
+    parser.add_argument("--robot-config", default="", help="the robot's configuration (default: that of the robot recorded)")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="check", description="Check recorded episodes.", epilog=(__doc__ or "").split("\n\n")[1])
+    add_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of tables")
+    options = parser.parse_args(arguments)
+    try:
+        limits = load_limits(options.limits)
+        folders = [folder for path in options.paths for folder in (find_episodes(path) or [path])]
+        verdicts = []
+        for folder in folders:
+            verdict = judge(folder, limits, options.robot_config)
+            verdicts.append(verdict)
+            if not options.json:
+                print(f"{headline(verdict)}\n{folder}\n\n{result_table(verdict.results)}\n", flush=True)
+    except HumanoidError as reason:
+        print(f"check: {reason}", file=sys.stderr)
+        return 2
+    if options.json:
+        print(json.dumps([verdict.as_dict() for verdict in verdicts], indent=2))
+    return 0 if all(verdict.passed for verdict in verdicts) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of numbers, joints and motion. Limits are recomputed from the recorded commands alone, without the limiter's code."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from humanoid_dataset.episode import Episode, JointTable
+from humanoid_dataset.results import CheckLimits, CheckResult
+from humanoid_dataset.robot import RobotFacts
+from humanoid_dataset.tracking import Tracking, track
+
+COMMANDS, STATES = "joint_commands", "joint_states"
+E_STOP = 3  # SafetyStatus.E_STOP
+
+
+def finite(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
+    """No NaN or infinity in joint states, commands, targets, IMU, wrench or operator poses."""
+    faults: dict[str, int] = {}
+    for topic in [STATES, COMMANDS, *episode.matching(prefix="joint_targets/")]:
+        table = episode.joints(topic)
+        bad = int((table.named & ~np.isfinite(table.position)).sum())
+        for values in (table.velocity, table.effort):
+            bad += int(np.isinf(values).sum())
+            given = ~np.isnan(values)
+            bad += int((table.named & ~given).sum()) if given.any() else 0
+        if bad:
+            faults[topic] = bad
+    for topic, vectors in _vector_topics(episode).items():
+        bad = sum(not all(map(math.isfinite, vector)) for vector in vectors)
+        if bad:
+            faults[topic] = bad
+    detail = ", ".join(f"{topic} {count}" for topic, count in faults.items())
+    return _verdict("finite", sum(faults.values()), 0, "values", detail or "all finite")
+
+
+def joint_names(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
+    """Joints in states and commands are those of robot_description, and only joints that may be commanded are."""
+    if robot.kinematics is None:
+        return CheckResult("joint_names", "not_assessed", detail="no robot_description in the bag")
+    known = robot.kinematics.moving
+    faults = []
+    for topic in [STATES, COMMANDS, *episode.matching(prefix="joint_targets/")]:
+        faults += [f"{topic}: {name} is no joint of the robot" for name in episode.joints(topic).names if name not in known]
+        first = next(iter(episode.messages(topic)), None)
+        if first is not None and len(set(first.name)) != len(first.name):
+            faults.append(f"{topic}: a name twice")
+    if robot.commanded:
+        strange = [name for name in episode.joints(COMMANDS).names if name in known and name not in robot.commanded]
+        faults += [f"{COMMANDS}: {name} must not be commanded" for name in strange]
+    unmeasured = [name for name in episode.joints(COMMANDS).names if name not in episode.joints(STATES).names]
+    faults += [f"{name} is commanded but never measured" for name in unmeasured]
+    detail = "; ".join(faults[:4]) or f"{len(episode.joints(STATES).names)} measured, {len(episode.joints(COMMANDS).names)} commanded"
+    return _verdict("joint_names", len(faults), 0, "names", detail)
+
+
+def position_limits(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
+    """Commands stay inside the joints' position limits."""
+    table = episode.joints(COMMANDS)
+    lower, upper = robot.limit(robot.lower, table.names), robot.limit(robot.upper, table.names)
+    excess = np.fmax(table.position - upper, lower - table.position)
+    result = _worst("position_limits", table, excess, limits.limits.position_slack, "rad", robot, _any(upper))
+    if result.status == "passed":
+        return replace(result, measured=0.0, detail=f"closest: {-result.measured:.3f} rad inside, {result.detail}")
+    return result
+
+
+def velocity_limits(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
+    """Commands move no joint faster than its limit (differences of stamped positions)."""
+    table = episode.joints(COMMANDS)
+    speed, _ = derivatives(table, limits.limits.acceleration_gap)
+    bound = robot.limit(robot.velocity, table.names)
+    ceiling = 100 * (1.0 + limits.limits.ratio_slack)
+    return _worst("velocity_limits", table, 100 * np.abs(speed) / bound, ceiling, "% of limit", robot, _any(bound))
+
+
+def acceleration_limits(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
+    """Commands accelerate no joint more than its limit (second differences of stamped positions)."""
+    table = episode.joints(COMMANDS)
+    _, change = derivatives(table, limits.limits.acceleration_gap)
+    bound = robot.limit(robot.acceleration, table.names)
+    ceiling = 100 * (1.0 + limits.limits.ratio_slack)
+    return _worst("acceleration_limits", table, 100 * np.abs(change) / bound, ceiling, "% of limit", robot, _any(bound))
+
+
+def emergency_stop(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
+    """The emergency stop was not latched during the episode."""
+    states = [status.state for status in episode.messages("safety/status")]
+    if not states:
+        return CheckResult("emergency_stop", "not_assessed", detail="no safety/status")
+    count = sum(state == E_STOP for state in states)
+    reasons = next(("; ".join(s.reasons) for s in episode.messages("safety/status") if s.state == E_STOP), "")
+    return _verdict("emergency_stop", count, 0, "messages", reasons or f"{len(states)} status messages")
+
+
+def tracking_error(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
+    """Measured joints follow the commands once the constant lag is taken out (95th percentile of the worst joint)."""
+    tracking = tracking_of(episode, limits)
+    p95 = tracking.percentile(95)
+    if not np.isfinite(p95).any():
+        return CheckResult("tracking_error", "not_assessed", detail="no joint both commanded and measured")
+    joint = int(np.nanargmax(p95))
+    detail = f"{tracking.names[joint]}; median of all joints {np.nanmedian(np.abs(tracking.error)):.4f} rad"
+    return _verdict("tracking_error", float(p95[joint]), limits.tracking.error_p95, "rad", detail)
+
+
+def tracking_lag(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
+    """The robot follows its commands without undue delay."""
+    lag = tracking_of(episode, limits).lag
+    if math.isnan(lag):
+        return CheckResult("tracking_lag", "not_assessed", detail=f"no joint was commanded over {limits.tracking.moved:g} rad")
+    return _verdict("tracking_lag", 1e3 * lag, 1e3 * limits.tracking.lag, "ms", "command to measurement, by correlation")
+
+
+def tracking_of(episode: Episode, limits: CheckLimits) -> Tracking:
+    """Commanded against measured joints of an episode."""
+    return track(episode.joints(COMMANDS), episode.joints(STATES), limits.tracking.moved, limits.tracking.lag_max)
+
+
+def derivatives(table: JointTable, longest: float) -> tuple[np.ndarray, np.ndarray]:
+    """Velocity and acceleration between successive set-points, from positions and stamps alone.
+
+    Args:
+        table: Commands.
+        longest: Steps over more than this time get no acceleration [s]: across a pause it is not defined.
+
+    Returns:
+        Velocity (n - 1, joints) [rad/s] and acceleration (n - 2, joints) [rad/s²]; NaN where not defined.
+    """
+    steps = np.diff(table.stamps)[:, None] * 1e-9
+    with np.errstate(divide="ignore", invalid="ignore"):
+        velocity = np.where(steps > 0, np.diff(table.position, axis=0) / steps, np.nan)
+        spans = 0.5 * (steps[1:] + steps[:-1])
+        defined = (steps[1:] <= longest) & (steps[:-1] <= longest) & (spans > 0)
+        acceleration = np.where(defined, np.diff(velocity, axis=0) / spans, np.nan)
+    return velocity, acceleration
+
+
+def _worst(
+    name: str, table: JointTable, values: np.ndarray, limit: float, unit: str, robot: RobotFacts, known: bool
+) -> CheckResult:
+    if not known or not np.isfinite(values).any():
+        why = "no such limits of the robot are known" if not known else "too few commands"
+        return CheckResult(name, "not_assessed", detail=why)
+    row, column = np.unravel_index(int(np.nanargmax(values)), values.shape)
+    seconds = (int(table.stamps[row]) - int(table.stamps[0])) * 1e-9
+    detail = f"{table.names[column]} at {seconds:.2f} s of the commands; limits: {robot.source}"
+    return _verdict(name, float(values[row, column]), limit, unit, detail)
+
+
+def _any(bound: np.ndarray) -> bool:
+    return bool(np.isfinite(bound).any())
+
+
+def _vector_topics(episode: Episode) -> dict[str, Iterator[tuple[float, ...]]]:
+    """Vectors of numbers that must be finite, by topic."""
+    xyz: Callable[[object], tuple[float, ...]] = lambda v: (v.x, v.y, v.z)  # type: ignore[attr-defined]  # noqa: E731
+    found: dict[str, Iterator[tuple[float, ...]]] = {}
+    for topic in episode.matching(type_name="sensor_msgs/msg/Imu"):
+        found[topic] = (xyz(m.angular_velocity) + xyz(m.linear_acceleration) for m in episode.messages(topic))
+    for topic in episode.matching(type_name="geometry_msgs/msg/WrenchStamped"):
+        found[topic] = (xyz(m.wrench.force) + xyz(m.wrench.torque) for m in episode.messages(topic))
+    for topic in episode.matching(type_name="humanoid_interfaces/msg/OperatorFrame"):
+        poses = (pose for m in episode.messages(topic) for pose in m.poses)
+        found[topic] = (xyz(p.pose.position) + xyz(p.pose.orientation) for p in poses)
+    return found
+
+
+def _verdict(name: str, measured: float, limit: float, unit: str, detail: str) -> CheckResult:
+    return CheckResult(name, "passed" if measured <= limit else "failed", float(measured), float(limit), unit, detail)

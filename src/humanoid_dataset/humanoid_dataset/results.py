@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a check finds, and the limits it finds it against (config/checks/default.yaml)."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from humanoid_core.config import load
+from humanoid_core.errors import ConfigError
+
+Status = Literal["passed", "failed", "not_applicable", "not_assessed"]
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """Verdict of one check on one episode.
+
+    Attributes:
+        name: Of the check.
+        status: not_applicable: the episode has nothing of the kind; not_assessed: it should, but the data to judge by are missing.
+        measured: The worst figure found; NaN where there is none.
+        limit: What it was held against; NaN where there is none.
+        unit: Of both.
+        detail: Which topic or joint, when, and what else one wants to know.
+    """
+
+    name: str
+    status: Status
+    measured: float = math.nan
+    limit: float = math.nan
+    unit: str = ""
+    detail: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON: NaN becomes null."""
+        numbers = {key: None if math.isnan(getattr(self, key)) else getattr(self, key) for key in ("measured", "limit")}
+        return {"name": self.name, "status": self.status, **numbers, "unit": self.unit, "detail": self.detail}
+
+
+@dataclass(frozen=True)
+class StreamRule:
+    """What is expected of the topics that match a pattern. Rates in Hz by stamps, gaps in s."""
+
+    topic: str
+    required: bool
+    at_least: int = 1
+    rate: float | None = None
+    rate_min: float | None = None
+    max_gap: float | None = None
+
+
+@dataclass(frozen=True)
+class TimingLimits:
+    """Section `timing`; units in the file."""
+
+    rate_tolerance: float
+    loss: float
+    skew: float
+    missing: float
+    duration_min: float
+
+
+@dataclass(frozen=True)
+class MotionLimits:
+    """Section `limits`; units in the file."""
+
+    position_slack: float
+    ratio_slack: float
+    acceleration_gap: float
+
+
+@dataclass(frozen=True)
+class PictureLimits:
+    """Section `pictures`; units in the file."""
+
+    black: float
+    samples: int
+    frozen: float
+    frozen_motion: float
+    depth_valid: float
+
+
+@dataclass(frozen=True)
+class TrackingLimits:
+    """Section `tracking`; units in the file."""
+
+    error_p95: float
+    lag: float
+    lag_max: float
+    moved: float
+
+
+@dataclass(frozen=True)
+class CheckLimits:
+    """The whole file."""
+
+    streams: list[StreamRule]
+    timing: TimingLimits
+    limits: MotionLimits
+    pictures: PictureLimits
+    tracking: TrackingLimits
+
+
+def load_limits(path: Path | str = "") -> CheckLimits:
+    """Limits from a file; without a path from the workspace's own `checks/default.yaml`.
+
+    Raises:
+        ConfigError: the file is missing or says something that is not understood.
+    """
+    return load(CheckLimits, Path(path) if path else workspace_file("checks/default.yaml"))
+
+
+def workspace_file(name: str) -> Path:
+    """A file of the workspace's `config/` folder, from an installed workspace or from the source tree around this file.
+
+    Raises:
+        ConfigError: it is in neither.
+    """
+    prefixes = [Path(prefix) for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if prefix]
+    folders = [prefix / "share" / "humanoid_bringup" / "config" for prefix in prefixes]
+    folders += [parent / "config" for parent in Path(__file__).resolve().parents]
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    raise ConfigError(name, "", "no such file in the installed workspace or the source tree", "its path as an argument")

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of integrity and timing: is everything there, whole, and in time."""
+
+from __future__ import annotations
+
+import math
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from humanoid_dataset.episode import Episode, Stream
+from humanoid_dataset.results import CheckLimits, CheckResult, StreamRule
+from humanoid_dataset.robot import RobotFacts
+
+MISSING = 1  # SyncedStream.MISSING
+
+
+def intact(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
+    """The bag opens, every chunk has its checksum, and hashes and message counts are what the recorder wrote down."""
+    faults = [episode.damage] if episode.damage else []
+    known_hashes = {entry["path"]: entry["sha256"] for entry in episode.sidecar.get("files", [])}
+    found_hashes = episode.digests() if known_hashes else {}
+    faults += [f"{name}: hash differs" for name, known in known_hashes.items() if found_hashes.get(name) != known]
+    if not episode.metadata:
+        faults.append("metadata.yaml is missing")
+    for entry in episode.metadata.get("topics_with_message_count", []):
+        name, count = entry["topic_metadata"]["name"], entry["message_count"]
+        stream = episode.stream_by_full_name(name)
+        found = len(stream) if stream else 0
+        if found != count:
+            faults.append(f"{name}: {found} of {count} messages")
+    against = "metadata" + (f", {len(known_hashes)} hash(es)" if known_hashes else "; no hashes recorded")
+    detail = "; ".join(faults[:4]) + (f"; {len(faults) - 4} more" if len(faults) > 4 else "")
+    return _verdict("intact", len(faults), 0, "faults", detail or f"against {against}")
+
+
+def topics(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
+    """Every required topic was recorded with at least one message."""
+    missing = []
+    found = {s.topic for s in episode.streams.values() if len(s)}
+    for rule in limits.streams:
+        if rule.required:
+            own = [topic for topic in robot.rates if matches(topic, rule)]
+            if own:
+                missing += [topic for topic in own if topic not in found]
+            elif sum(matches(topic, rule) for topic in found) < rule.at_least:
+                missing.append(rule.topic)
+    recorded = f"{sum(1 for s in episode.streams.values() if len(s))} topics recorded"
+    return _verdict("topics", len(missing), 0, "missing", "missing: " + ", ".join(missing) if missing else recorded)
+
+
+def rates(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
+    """Each stream runs at its configured rate, by stamps and over the whole episode."""
+    worst, detail, seen = -1.0, "", 0
+    for stream in episode.streams.values():
+        rule = rule_of(stream.topic, limits)
+        wanted, found = expected_rate(stream, rule, robot), stream.rate
+        floor = rule.rate_min if rule else None
+        if wanted is None and floor is None:
+            continue
+        if math.isnan(found):
+            deviation, text = 1.0, f"{stream.topic}: {len(stream)} message(s), no rate"
+        elif wanted is not None:
+            deviation, text = abs(found / wanted - 1.0), f"{stream.topic}: {found:.2f} Hz, configured {wanted:g} Hz"
+        else:
+            assert floor is not None
+            deviation, text = max(0.0, 1.0 - found / floor), f"{stream.topic}: {found:.2f} Hz, at least {floor:g} Hz"
+        seen += 1
+        if deviation > worst:
+            worst, detail = deviation, text
+    if not seen:
+        return CheckResult("rates", "not_assessed", detail="no topic with a configured rate")
+    return _verdict("rates", 100 * worst, 100 * limits.timing.rate_tolerance, "%", f"worst of {seen}: {detail}")
+
+
+def gaps(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
+    """No stream pauses longer than allowed: between stamps, after the start, or before the end of the episode."""
+    worst, result = -math.inf, CheckResult("gaps", "not_assessed", detail="no topic with a gap limit")
+    counted = 0
+    for stream in episode.streams.values():
+        rule = rule_of(stream.topic, limits)
+        if rule is None or rule.max_gap is None or not len(stream):
+            continue
+        length, where, count = longest_gap(episode, stream, rule.max_gap)
+        counted += count
+        if length / rule.max_gap > worst:
+            worst = length / rule.max_gap
+            detail = f"{stream.topic} {where}"
+            result = _verdict("gaps", length, rule.max_gap, "s", detail)
+    if counted:
+        result = CheckResult("gaps", "failed", result.measured, result.limit, "s", f"{counted} gap(s), worst: {result.detail}")
+    return result
+
+
+def loss(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
+    """Nothing was lost on the way, by publishers' sequence numbers as the recorder counted them, nor dropped by the recorder."""
+    counts = episode.sidecar.get("topics")
+    if not counts:
+        return CheckResult("loss", "not_assessed", detail="the recorder left no counts (no episode.yaml)")
+    gone = {entry["name"]: int(entry.get("lost", 0)) + int(entry.get("dropped", 0)) for entry in counts}
+    sent = sum(int(entry["written"]) for entry in counts) + sum(gone.values())
+    guilty = sorted((name for name in gone if gone[name]), key=lambda name: -gone[name])
+    detail = ", ".join(f"{name} {gone[name]}" for name in guilty[:5]) or f"0 of {sent} messages"
+    return _verdict("loss", 100 * sum(gone.values()) / max(sent, 1), 100 * limits.timing.loss, "%", detail)
+
+
+def operator_frames(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
+    """No operator frame is missing between the device and the bag, by the device's own sequence numbers."""
+    sequence = np.array([frame.sequence for frame in episode.messages("operator/frame")], np.int64)
+    if len(sequence) < 2:
+        return CheckResult("operator_frames", "not_assessed", detail="no operator frames")
+    steps = np.diff(sequence)
+    steps = steps[steps > 0]  # a restarted device counts from 0 again
+    lost = int((steps - 1).sum())
+    share = 100 * lost / (lost + len(sequence))
+    return _verdict("operator_frames", share, 100 * limits.timing.loss, "%", f"{lost} lost, {len(sequence)} recorded")
+
+
+def monotonic(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
+    """Stamps of each stream only ever increase."""
+    faults = {}
+    for stream in episode.streams.values():
+        if stream.stamped and not stream.latched and rule_of(stream.topic, limits) is not None:
+            steps = np.diff(stream.stamps)
+            back = int((steps <= 0).sum()) if stream.topic not in {"tf", "safety/status"} else int((steps < 0).sum())
+            if back:
+                faults[stream.topic] = back
+    detail = ", ".join(f"{topic} {count}" for topic, count in sorted(faults.items(), key=lambda item: -item[1])[:5])
+    return _verdict("monotonic", sum(faults.values()), 0, "stamps", detail or "all stamps increase")
+
+
+def skew(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
+    """Streams joined in one synchronised frame were measured at one time (95th percentile of the worst stream)."""
+    residuals, _ = sync_residuals(episode)
+    if not residuals:
+        return CheckResult("skew", "not_assessed", detail="no synchronised frames")
+    p95 = {name: float(np.percentile(np.abs(values), 95)) for name, values in residuals.items() if len(values)}
+    if not p95:
+        return CheckResult("skew", "failed", detail="every stream is missing in every synchronised frame")
+    name = max(p95, key=lambda key: p95[key])
+    return _verdict("skew", 1e3 * p95[name], 1e3 * limits.timing.skew, "ms", f"{name}, worst of {len(p95)} streams")
+
+
+def sync_complete(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
+    """Synchronised frames hold all their streams."""
+    residuals, missing = sync_residuals(episode)
+    if not missing:
+        return CheckResult("sync_complete", "not_assessed", detail="no synchronised frames")
+    share = {name: count / (count + len(residuals[name])) for name, count in missing.items()}
+    name = max(share, key=lambda key: share[key])
+    detail = f"{name} missing in {missing[name]} frame(s)" if missing[name] else f"{len(share)} streams in every frame"
+    return _verdict("sync_complete", 100 * share[name], 100 * limits.timing.missing, "%", detail)
+
+
+def duration(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
+    """The episode is long enough to be one."""
+    length, floor = episode.duration, limits.timing.duration_min
+    return CheckResult("duration", "passed" if length >= floor else "failed", length, floor, "s", "at least")
+
+
+def rule_of(topic: str, limits: CheckLimits) -> StreamRule | None:
+    """First rule whose pattern matches a topic."""
+    return next((rule for rule in limits.streams if matches(topic, rule)), None)
+
+
+def matches(topic: str, rule: StreamRule) -> bool:
+    """Whether a rule speaks about a topic."""
+    return fnmatchcase(topic, rule.topic)
+
+
+def expected_rate(stream: Stream, rule: StreamRule | None, robot: RobotFacts) -> float | None:
+    """Configured rate of a stream [Hz]: the robot's configuration goes before the limits' file."""
+    if rule is None:
+        return None
+    return robot.rates.get(stream.topic, rule.rate)
+
+
+def longest_gap(episode: Episode, stream: Stream, max_gap: float) -> tuple[float, str, int]:
+    """Longest pause of a stream [s], where it is in words, and how many pauses are longer than `max_gap` [s].
+
+    Between messages stamps count. At either end of the episode reception counts, because a stamp may lie before the start.
+    """
+    start, end = episode.span
+    head = (int(stream.received[0]) - start) * 1e-9
+    tail = (end - int(stream.received[-1])) * 1e-9
+    pauses = np.diff(stream.stamps) * 1e-9
+    count = int((pauses > max_gap).sum()) + int(head > max_gap) + int(tail > max_gap)
+    found = [(head, "after the start"), (tail, "before the end")]
+    if len(pauses):
+        index = int(np.argmax(pauses))
+        found.append((float(pauses[index]), f"at {(int(stream.stamps[index]) - start) * 1e-9:.2f} s"))
+    length, where = max(found)
+    return length, where, count
+
+
+def sync_residuals(episode: Episode) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+    """Distance of each stream from the frame's instant in every frame that has it [s], and in how many frames it is missing."""
+    residuals: dict[str, list[float]] = {}
+    missing: dict[str, int] = {}
+    for frame in episode.messages("sync/frame"):
+        for stream in frame.streams:
+            values = residuals.setdefault(stream.name, [])
+            missing.setdefault(stream.name, 0)
+            if stream.flags & MISSING:
+                missing[stream.name] += 1
+            else:
+                values.append(stream.residual)
+    return {name: np.array(values) for name, values in residuals.items()}, missing
+
+
+def _verdict(name: str, measured: float, limit: float, unit: str, detail: str) -> CheckResult:
+    return CheckResult(name, "passed" if measured <= limit else "failed", float(measured), float(limit), unit, detail)
