@@ -195,7 +195,7 @@ class SafetyGate:
                 return
             self._measured_names = list(names)
             self._measured_columns = np.array([found[joint] for joint in self._index])
-        if len(position) != len(names) or not np.isfinite(position.sum()):
+        if len(position) != len(names) or not np.isfinite(position).all():
             self.measured_refused += 1
             return
         self._measured = position[self._measured_columns]

@@ -151,9 +151,8 @@ class TargetStream:
         if len(names) != len(position) or not names:
             raise TargetRefused(Fault.SIZE, f"{len(names)} names, {len(position)} positions")
         layout = self._layout if names == self._layout.names else self._check_names(list(names))
-        # The sum is finite only if all are: one call instead of two.
-        if not np.isfinite(position.sum()) or np.abs(position).max() > _FAR:
-            good = np.isfinite(position) & (np.abs(position) <= _FAR)
+        good = np.abs(position) <= _FAR  # false for NaN too
+        if not good.all():
             first = int(np.argmin(good))
             raise TargetRefused(Fault.NOT_A_NUMBER, f"{names[first]} = {position[first]}")
         index = self._place_in_time(stamp_ns, now_ns)

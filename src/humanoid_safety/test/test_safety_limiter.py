@@ -50,7 +50,7 @@ def brute_braking_step(distance: float, brake: float) -> float:
 
 
 @given(st.floats(0.0, 3.0), st.floats(1e-6, 1e-2))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 def test_braking_step_is_the_largest_that_can_be_braked(distance, brake):
     distance = min(distance, 500 * brake)
     found = braking_step(np.array([distance]), np.array([brake]))[0]
@@ -104,7 +104,7 @@ def requests_of(limits: JointLimits, seed: int, kinds: list[str], dt: float) -> 
 
 @pytest.mark.parametrize("rate", RATES)
 @given(adversaries())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, derandomize=True)
 def test_every_limit_is_kept_whatever_is_requested(rate, adversary):
     limits = some_limits()
     seed, kinds = adversary
