@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`ros2 run humanoid_dataset check <episode or folder>...`: checks recorded episodes and says in words and in the exit code how they are.
+"""`ros2 run humanoid_dataset check <folder>...` checks recorded episodes.
 
-Exit code: 0 every episode passed; 1 some check failed; 2 nothing to check, or a wrong argument or configuration.
+Exit code: 0 every episode passed; 1 some check failed; 2 a wrong argument or configuration.
 """
 
 from __future__ import annotations
@@ -25,6 +25,11 @@ def number(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.4g}"
 
 
+def limit_text(result: CheckResult) -> str:
+    """A limit with the side on which it stands; empty where there is none."""
+    return "" if math.isnan(result.limit) else f"{'≥' if result.floor else '≤'} {number(result.limit)}"
+
+
 def table(rows: list[list[str]], right: set[int] | None = None) -> str:
     """Rows of text as columns; the first row is the heading, columns in `right` are flush right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -40,7 +45,7 @@ def table(rows: list[list[str]], right: set[int] | None = None) -> str:
 def result_table(results: list[CheckResult]) -> str:
     """Results of one episode for the screen."""
     rows = [["check", "verdict", "measured", "limit", "unit", "detail"]]
-    rows += [[r.name, MARKS[r.status], number(r.measured), number(r.limit), r.unit, r.detail] for r in results]
+    rows += [[r.name, MARKS[r.status], number(r.measured), limit_text(r), r.unit, r.detail] for r in results]
     return table(rows, right={2, 3})
 
 
@@ -55,13 +60,13 @@ def headline(verdict: Verdict) -> str:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments that `check` and `report` share."""
     parser.add_argument("paths", nargs="+", type=Path, metavar="FOLDER", help="episode folders, or folders above them")
-    parser.add_argument("--limits", default="", help="file with thresholds (default: the workspace's config/checks/default.yaml)")
-    parser.add_argument("--robot-config", default="", help="the robot's configuration (default: that of the robot recorded)")
+    parser.add_argument("--limits", default="", help="file with thresholds (default: config/checks/default.yaml)")
+    parser.add_argument("--robot-config", default="", help="the robot's configuration (default: of the robot recorded)")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="check", description="Check recorded episodes.", epilog=(__doc__ or "").split("\n\n")[1])
+    parser = argparse.ArgumentParser(prog="check", description=__doc__)
     add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of tables")
     options = parser.parse_args(arguments)

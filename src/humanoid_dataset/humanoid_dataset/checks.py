@@ -63,7 +63,7 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether no check failed. A check that could not be assessed does not pass an episode's other faults, nor fail it."""
+        """Whether no check failed; checks that could not be assessed do not count."""
         return all(result.status != "failed" for result in self.results)
 
     @property
@@ -88,7 +88,7 @@ def judge(folder: Path | str, limits: CheckLimits, robot_config: Path | str = ""
     Args:
         folder: Of the episode.
         limits: Thresholds.
-        robot_config: Path of the robot's configuration; empty: that of the robot named in the episode, if it is at hand.
+        robot_config: Path of the robot's configuration; empty: that of the robot recorded, if it is at hand.
 
     Raises:
         ConfigError: `robot_config` is given and is not usable.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads one recorded episode: a rosbag2 folder with MCAP files and, where our recorder wrote it, `episode.yaml`.
 
-Works without ROS and without our message packages: each bag carries the definitions of its messages. One pass over the
-files collects the stamps of everything and the small messages; pictures and clouds are fetched when asked for, so that an
-episode of many gigabytes needs little memory. A damaged bag is read as far as it goes; `Episode.damage` says where it ends.
+Works without ROS and without our message packages: each bag carries the definitions of its messages. One pass over the files
+collects the stamps of everything and the small messages; pictures and clouds are fetched when asked for, so that an episode
+of many gigabytes needs little memory. A damaged bag is read as far as it goes; `Episode.damage` says where it ends.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Stream:
         return len(self.stamps)
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         """Sum of the serialised sizes [bytes]."""
         return int(self.sizes.sum())
 
@@ -154,7 +154,7 @@ class Episode:
         return listed or sorted(self.folder.glob("*.mcap"))
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         """Size on disk [bytes]."""
         return sum(path.stat().st_size for path in self.files if path.exists())
 
@@ -353,8 +353,8 @@ def _read(path: Path, collect: Callable[[Schema | None, Channel, Message], None]
                 elif isinstance(record, Channel):
                     channels[record.id] = record
         except (McapError, CRCValidationError, ValueError, EOFError, struct.error, KeyError) as reason:
-            kind = type(reason).__name__
-            return f"{path.name} breaks off at byte {stream.tell()} of {path.stat().st_size} ({kind}: {reason})".rstrip(": ")
+            why = f"{type(reason).__name__} {reason}".strip()
+            return f"{path.name} breaks off at byte {stream.tell()} of {path.stat().st_size} ({why})"
     return ""
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The robot as its URDF text tells it: joint limits, and where links are. Needs NumPy only.
 
-Kept apart from humanoid_description and from the limiter on purpose: what judges a recording shares no code with what made it.
+Kept apart from humanoid_description and from the limiter on purpose: what judges a recording shares no code with what
+made it.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class Kinematics:
             root = ElementTree.fromstring(urdf)
         except ElementTree.ParseError as reason:
             raise EpisodeError(f"robot_description: not XML: {reason}") from reason
+        self.model = root.get("name", "")
         self.joints = {joint.name: joint for joint in map(_joint, root.findall("joint"))}
         self._by_child = {joint.child: joint for joint in self.joints.values()}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of numbers, joints and motion. Limits are recomputed from the recorded commands alone, without the limiter's code."""
+"""Checks of numbers, joints and motion. Limits are recomputed from the commands alone, without the limiter's code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from humanoid_dataset.episode import Episode, JointTable
-from humanoid_dataset.results import CheckLimits, CheckResult
+from humanoid_dataset.results import CheckLimits, CheckResult, at_most
 from humanoid_dataset.robot import RobotFacts
 from humanoid_dataset.tracking import Tracking, track
 
@@ -35,7 +35,7 @@ def finite(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckRes
         if bad:
             faults[topic] = bad
     detail = ", ".join(f"{topic} {count}" for topic, count in faults.items())
-    return _verdict("finite", sum(faults.values()), 0, "values", detail or "all finite")
+    return at_most("finite", sum(faults.values()), 0, "values", detail or "all finite")
 
 
 def joint_names(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
@@ -45,7 +45,8 @@ def joint_names(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> Che
     known = robot.kinematics.moving
     faults = []
     for topic in [STATES, COMMANDS, *episode.matching(prefix="joint_targets/")]:
-        faults += [f"{topic}: {name} is no joint of the robot" for name in episode.joints(topic).names if name not in known]
+        strange = [name for name in episode.joints(topic).names if name not in known]
+        faults += [f"{topic}: {name} is no joint of the robot" for name in strange]
         first = next(iter(episode.messages(topic)), None)
         if first is not None and len(set(first.name)) != len(first.name):
             faults.append(f"{topic}: a name twice")
@@ -54,8 +55,8 @@ def joint_names(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> Che
         faults += [f"{COMMANDS}: {name} must not be commanded" for name in strange]
     unmeasured = [name for name in episode.joints(COMMANDS).names if name not in episode.joints(STATES).names]
     faults += [f"{name} is commanded but never measured" for name in unmeasured]
-    detail = "; ".join(faults[:4]) or f"{len(episode.joints(STATES).names)} measured, {len(episode.joints(COMMANDS).names)} commanded"
-    return _verdict("joint_names", len(faults), 0, "names", detail)
+    counts = f"{len(episode.joints(STATES).names)} measured, {len(episode.joints(COMMANDS).names)} commanded"
+    return at_most("joint_names", len(faults), 0, "names", "; ".join(faults[:4]) or counts)
 
 
 def position_limits(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
@@ -94,7 +95,7 @@ def emergency_stop(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> 
         return CheckResult("emergency_stop", "not_assessed", detail="no safety/status")
     count = sum(state == E_STOP for state in states)
     reasons = next(("; ".join(s.reasons) for s in episode.messages("safety/status") if s.state == E_STOP), "")
-    return _verdict("emergency_stop", count, 0, "messages", reasons or f"{len(states)} status messages")
+    return at_most("emergency_stop", count, 0, "messages", reasons or f"{len(states)} status messages")
 
 
 def tracking_error(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
@@ -105,15 +106,16 @@ def tracking_error(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> 
         return CheckResult("tracking_error", "not_assessed", detail="no joint both commanded and measured")
     joint = int(np.nanargmax(p95))
     detail = f"{tracking.names[joint]}; median of all joints {np.nanmedian(np.abs(tracking.error)):.4f} rad"
-    return _verdict("tracking_error", float(p95[joint]), limits.tracking.error_p95, "rad", detail)
+    return at_most("tracking_error", float(p95[joint]), limits.tracking.error_p95, "rad", detail)
 
 
 def tracking_lag(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
     """The robot follows its commands without undue delay."""
     lag = tracking_of(episode, limits).lag
     if math.isnan(lag):
-        return CheckResult("tracking_lag", "not_assessed", detail=f"no joint was commanded over {limits.tracking.moved:g} rad")
-    return _verdict("tracking_lag", 1e3 * lag, 1e3 * limits.tracking.lag, "ms", "command to measurement, by correlation")
+        why = f"no joint was commanded over {limits.tracking.moved:g} rad"
+        return CheckResult("tracking_lag", "not_assessed", detail=why)
+    return at_most("tracking_lag", 1e3 * lag, 1e3 * limits.tracking.lag, "ms", "from command to measurement")
 
 
 def tracking_of(episode: Episode, limits: CheckLimits) -> Tracking:
@@ -149,7 +151,7 @@ def _worst(
     row, column = np.unravel_index(int(np.nanargmax(values)), values.shape)
     seconds = (int(table.stamps[row]) - int(table.stamps[0])) * 1e-9
     detail = f"{table.names[column]} at {seconds:.2f} s of the commands; limits: {robot.source}"
-    return _verdict(name, float(values[row, column]), limit, unit, detail)
+    return at_most(name, float(values[row, column]), limit, unit, detail)
 
 
 def _any(bound: np.ndarray) -> bool:
@@ -168,7 +170,3 @@ def _vector_topics(episode: Episode) -> dict[str, Iterator[tuple[float, ...]]]:
         poses = (pose for m in episode.messages(topic) for pose in m.poses)
         found[topic] = (xyz(p.pose.position) + xyz(p.pose.orientation) for p in poses)
     return found
-
-
-def _verdict(name: str, measured: float, limit: float, unit: str, detail: str) -> CheckResult:
-    return CheckResult(name, "passed" if measured <= limit else "failed", float(measured), float(limit), unit, detail)

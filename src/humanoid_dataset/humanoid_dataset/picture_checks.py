@@ -10,7 +10,7 @@ import numpy as np
 from humanoid_dataset import pictures
 from humanoid_dataset.episode import Episode, Stream
 from humanoid_dataset.motion_checks import STATES
-from humanoid_dataset.results import CheckLimits, CheckResult
+from humanoid_dataset.results import CheckLimits, CheckResult, at_least, at_most
 from humanoid_dataset.robot import RobotFacts
 
 
@@ -41,8 +41,7 @@ def black_pictures(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> 
             mean = float(pictures.color(message).mean())
             if mean < darkest:
                 darkest, detail = mean, f"darkest: {topic} at {_at(episode, topic, index):.2f} s"
-    floor = limits.pictures.black
-    return CheckResult("black_pictures", "passed" if darkest >= floor else "failed", darkest, floor, "of 255, at least", detail)
+    return at_least("black_pictures", darkest, limits.pictures.black, "of 255", detail)
 
 
 def depth_valid(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
@@ -56,9 +55,7 @@ def depth_valid(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> Che
             share = float((pictures.depth(message) > 0).mean())
             if share < least:
                 least, detail = share, f"emptiest: {topic} at {_at(episode, topic, index):.2f} s"
-    floor = limits.pictures.depth_valid
-    status = "passed" if least >= floor else "failed"
-    return CheckResult("depth_valid", status, 100 * least, 100 * floor, "% of pixels, at least", detail)
+    return at_least("depth_valid", 100 * least, 100 * limits.pictures.depth_valid, "% of pixels", detail)
 
 
 def frozen_pictures(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
@@ -81,8 +78,7 @@ def frozen_pictures(episode: Episode, limits: CheckLimits, robot: RobotFacts) ->
                 longest, detail = seconds, f"{topic} at {_at(episode, topic, first):.2f} s"
     if not assessed:
         return CheckResult("frozen_pictures", "not_assessed", detail="no camera that a measured joint carries")
-    limit = limits.pictures.frozen
-    return CheckResult("frozen_pictures", "passed" if longest <= limit else "failed", longest, limit, "s", detail or f"{assessed} streams")
+    return at_most("frozen_pictures", longest, limits.pictures.frozen, "s", detail or f"{assessed} streams")
 
 
 def repeats(stream: Stream) -> list[tuple[int, int]]:

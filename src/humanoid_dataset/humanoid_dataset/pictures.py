@@ -37,7 +37,7 @@ def color(message: Any) -> np.ndarray:
 
 
 def depth(message: Any) -> np.ndarray:
-    """Depth of a sensor_msgs Image or a compressedDepth CompressedImage, (h, w) float32 [m]; 0 where nothing was measured.
+    """Depth of a sensor_msgs Image or compressedDepth CompressedImage, (h, w) float32 [m]; 0 where nothing was measured.
 
     Raises:
         EpisodeError: the bytes are no depth picture.
@@ -46,7 +46,8 @@ def depth(message: Any) -> np.ndarray:
         data = np.asarray(message.data, np.uint8)[_DEPTH_HEADER:]
         image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None
         if image is None or image.dtype != np.uint16:
-            raise EpisodeError(f"a depth picture of {len(message.data)} bytes does not decode (format {message.format!r})")
+            size = len(message.data)
+            raise EpisodeError(f"a depth picture of {size} bytes does not decode (format {message.format!r})")
         return image.astype(np.float32) * np.float32(_MILLIMETRE)
     if message.encoding not in {"16UC1", "32FC1"}:
         raise EpisodeError(f"depth encoding {message.encoding!r}, expected 16UC1 or 32FC1")

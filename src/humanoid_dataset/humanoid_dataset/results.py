@@ -21,11 +21,12 @@ class CheckResult:
 
     Attributes:
         name: Of the check.
-        status: not_applicable: the episode has nothing of the kind; not_assessed: it should, but the data to judge by are missing.
+        status: not_applicable: the episode has nothing of the kind; not_assessed: what it takes to judge is missing.
         measured: The worst figure found; NaN where there is none.
         limit: What it was held against; NaN where there is none.
         unit: Of both.
         detail: Which topic or joint, when, and what else one wants to know.
+        floor: Whether `limit` is the least that passes, not the most.
     """
 
     name: str
@@ -34,11 +35,25 @@ class CheckResult:
     limit: float = math.nan
     unit: str = ""
     detail: str = ""
+    floor: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON: NaN becomes null."""
         numbers = {key: None if math.isnan(getattr(self, key)) else getattr(self, key) for key in ("measured", "limit")}
-        return {"name": self.name, "status": self.status, **numbers, "unit": self.unit, "detail": self.detail}
+        words = {"unit": self.unit, "detail": self.detail, "limit_is": "least" if self.floor else "most"}
+        return {"name": self.name, "status": self.status, **numbers, **words}
+
+
+def at_most(name: str, measured: float, limit: float, unit: str, detail: str) -> CheckResult:
+    """Result of a check that passes up to its limit."""
+    status: Status = "passed" if measured <= limit else "failed"
+    return CheckResult(name, status, float(measured), float(limit), unit, detail)
+
+
+def at_least(name: str, measured: float, limit: float, unit: str, detail: str) -> CheckResult:
+    """Result of a check that passes from its limit on."""
+    status: Status = "passed" if measured >= limit else "failed"
+    return CheckResult(name, status, float(measured), float(limit), unit, detail, floor=True)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the checks know about the robot: the URDF in the bag, and the numbers of its configuration file where that is at hand."""
+"""What the checks know about the robot: the URDF in the bag, and its configuration file where that is at hand."""
 
 from __future__ import annotations
 
@@ -58,14 +58,16 @@ def robot_facts(episode: Episode, robot_config: Path | str = "") -> RobotFacts:
 
     Args:
         episode: Its robot_description gives joints and their limits.
-        robot_config: Path of config/robots/<robot>.yaml; empty: the one of the robot that the sidecar names, if it is at hand.
+        robot_config: Path of config/robots/<robot>.yaml; empty: the one of the model that robot_description or the sidecar
+            names, if it is at hand.
 
     Raises:
         ConfigError: the file named does not exist or is not a robot's.
         EpisodeError: robot_description is no URDF.
     """
     facts = _from_urdf(episode.urdf)
-    path = Path(robot_config) if robot_config else _config_of(str(episode.sidecar.get("robot", "")))
+    models = [facts.kinematics.model if facts.kinematics else "", str(episode.sidecar.get("robot", ""))]
+    path = Path(robot_config) if robot_config else next(filter(None, map(_config_of, models)), None)
     return _with_config(facts, read_yaml(path), path) if path else facts
 
 

@@ -4,23 +4,24 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 import numpy as np
 
 from humanoid_dataset.episode import Episode, Stream
-from humanoid_dataset.results import CheckLimits, CheckResult, StreamRule
+from humanoid_dataset.results import CheckLimits, CheckResult, StreamRule, at_least, at_most
 from humanoid_dataset.robot import RobotFacts
 
 MISSING = 1  # SyncedStream.MISSING
 
 
 def intact(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
-    """The bag opens, every chunk has its checksum, and hashes and message counts are what the recorder wrote down."""
+    """The bag opens, chunk checksums hold, and hash and message counts are what the recorder wrote down."""
     faults = [episode.damage] if episode.damage else []
-    known_hashes = {entry["path"]: entry["sha256"] for entry in episode.sidecar.get("files", [])}
-    found_hashes = episode.digests() if known_hashes else {}
-    faults += [f"{name}: hash differs" for name, known in known_hashes.items() if found_hashes.get(name) != known]
+    bag = episode.sidecar.get("bag") or {}
+    if bag and episode.digests().get(bag["file"]) != bag["sha256"]:
+        faults.append(f"{bag['file']}: SHA-256 is not the one that the recorder noted")
     if not episode.metadata:
         faults.append("metadata.yaml is missing")
     for entry in episode.metadata.get("topics_with_message_count", []):
@@ -29,9 +30,9 @@ def intact(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckRes
         found = len(stream) if stream else 0
         if found != count:
             faults.append(f"{name}: {found} of {count} messages")
-    against = "metadata" + (f", {len(known_hashes)} hash(es)" if known_hashes else "; no hashes recorded")
+    against = "counts in metadata.yaml and " + ("the recorder's SHA-256" if bag else "no hash: the recorder noted none")
     detail = "; ".join(faults[:4]) + (f"; {len(faults) - 4} more" if len(faults) > 4 else "")
-    return _verdict("intact", len(faults), 0, "faults", detail or f"against {against}")
+    return at_most("intact", len(faults), 0, "faults", detail or against)
 
 
 def topics(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
@@ -46,7 +47,7 @@ def topics(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckRes
             elif sum(matches(topic, rule) for topic in found) < rule.at_least:
                 missing.append(rule.topic)
     recorded = f"{sum(1 for s in episode.streams.values() if len(s))} topics recorded"
-    return _verdict("topics", len(missing), 0, "missing", "missing: " + ", ".join(missing) if missing else recorded)
+    return at_most("topics", len(missing), 0, "missing", "missing: " + ", ".join(missing) if missing else recorded)
 
 
 def rates(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
@@ -70,7 +71,7 @@ def rates(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResu
             worst, detail = deviation, text
     if not seen:
         return CheckResult("rates", "not_assessed", detail="no topic with a configured rate")
-    return _verdict("rates", 100 * worst, 100 * limits.timing.rate_tolerance, "%", f"worst of {seen}: {detail}")
+    return at_most("rates", 100 * worst, 100 * limits.timing.rate_tolerance, "%", f"worst of {seen}: {detail}")
 
 
 def gaps(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
@@ -86,14 +87,14 @@ def gaps(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResul
         if length / rule.max_gap > worst:
             worst = length / rule.max_gap
             detail = f"{stream.topic} {where}"
-            result = _verdict("gaps", length, rule.max_gap, "s", detail)
+            result = at_most("gaps", length, rule.max_gap, "s", detail)
     if counted:
-        result = CheckResult("gaps", "failed", result.measured, result.limit, "s", f"{counted} gap(s), worst: {result.detail}")
+        result = replace(result, detail=f"{counted} gap(s), worst: {result.detail}")
     return result
 
 
 def loss(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
-    """Nothing was lost on the way, by publishers' sequence numbers as the recorder counted them, nor dropped by the recorder."""
+    """Nothing was lost on the way, by the publishers' sequence numbers, nor dropped by the recorder."""
     counts = episode.sidecar.get("topics")
     if not counts:
         return CheckResult("loss", "not_assessed", detail="the recorder left no counts (no episode.yaml)")
@@ -101,7 +102,7 @@ def loss(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResul
     sent = sum(int(entry["written"]) for entry in counts) + sum(gone.values())
     guilty = sorted((name for name in gone if gone[name]), key=lambda name: -gone[name])
     detail = ", ".join(f"{name} {gone[name]}" for name in guilty[:5]) or f"0 of {sent} messages"
-    return _verdict("loss", 100 * sum(gone.values()) / max(sent, 1), 100 * limits.timing.loss, "%", detail)
+    return at_most("loss", 100 * sum(gone.values()) / max(sent, 1), 100 * limits.timing.loss, "%", detail)
 
 
 def operator_frames(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
@@ -113,7 +114,7 @@ def operator_frames(episode: Episode, limits: CheckLimits, robot: RobotFacts) ->
     steps = steps[steps > 0]  # a restarted device counts from 0 again
     lost = int((steps - 1).sum())
     share = 100 * lost / (lost + len(sequence))
-    return _verdict("operator_frames", share, 100 * limits.timing.loss, "%", f"{lost} lost, {len(sequence)} recorded")
+    return at_most("operator_frames", share, 100 * limits.timing.loss, "%", f"{lost} lost, {len(sequence)} recorded")
 
 
 def monotonic(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
@@ -126,7 +127,7 @@ def monotonic(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> Check
             if back:
                 faults[stream.topic] = back
     detail = ", ".join(f"{topic} {count}" for topic, count in sorted(faults.items(), key=lambda item: -item[1])[:5])
-    return _verdict("monotonic", sum(faults.values()), 0, "stamps", detail or "all stamps increase")
+    return at_most("monotonic", sum(faults.values()), 0, "stamps", detail or "all stamps increase")
 
 
 def skew(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
@@ -138,7 +139,7 @@ def skew(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResul
     if not p95:
         return CheckResult("skew", "failed", detail="every stream is missing in every synchronised frame")
     name = max(p95, key=lambda key: p95[key])
-    return _verdict("skew", 1e3 * p95[name], 1e3 * limits.timing.skew, "ms", f"{name}, worst of {len(p95)} streams")
+    return at_most("skew", 1e3 * p95[name], 1e3 * limits.timing.skew, "ms", f"{name}, worst of {len(p95)} streams")
 
 
 def sync_complete(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
@@ -149,13 +150,12 @@ def sync_complete(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> C
     share = {name: count / (count + len(residuals[name])) for name, count in missing.items()}
     name = max(share, key=lambda key: share[key])
     detail = f"{name} missing in {missing[name]} frame(s)" if missing[name] else f"{len(share)} streams in every frame"
-    return _verdict("sync_complete", 100 * share[name], 100 * limits.timing.missing, "%", detail)
+    return at_most("sync_complete", 100 * share[name], 100 * limits.timing.missing, "%", detail)
 
 
 def duration(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
     """The episode is long enough to be one."""
-    length, floor = episode.duration, limits.timing.duration_min
-    return CheckResult("duration", "passed" if length >= floor else "failed", length, floor, "s", "at least")
+    return at_least("duration", episode.duration, limits.timing.duration_min, "s", "")
 
 
 def rule_of(topic: str, limits: CheckLimits) -> StreamRule | None:
@@ -194,7 +194,7 @@ def longest_gap(episode: Episode, stream: Stream, max_gap: float) -> tuple[float
 
 
 def sync_residuals(episode: Episode) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """Distance of each stream from the frame's instant in every frame that has it [s], and in how many frames it is missing."""
+    """By stream: distance from the frame's instant in each frame that has it [s]; in how many frames it is missing."""
     residuals: dict[str, list[float]] = {}
     missing: dict[str, int] = {}
     for frame in episode.messages("sync/frame"):
@@ -206,7 +206,3 @@ def sync_residuals(episode: Episode) -> tuple[dict[str, np.ndarray], dict[str, i
             else:
                 values.append(stream.residual)
     return {name: np.array(values) for name, values in residuals.items()}, missing
-
-
-def _verdict(name: str, measured: float, limit: float, unit: str, detail: str) -> CheckResult:
-    return CheckResult(name, "passed" if measured <= limit else "failed", float(measured), float(limit), unit, detail)

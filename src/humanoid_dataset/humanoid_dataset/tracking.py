@@ -81,7 +81,12 @@ def wrist_error(tracking: Tracking, kinematics: Kinematics, link: str) -> tuple[
 
 
 def _lag(
-    times: np.ndarray, commanded: np.ndarray, state_times: np.ndarray, measured: np.ndarray, moved: float, lag_max: float
+    times: np.ndarray,
+    commanded: np.ndarray,
+    state_times: np.ndarray,
+    measured: np.ndarray,
+    moved: float,
+    lag_max: float,
 ) -> float:
     """Shift of the measurements that fits the commands best in the least-squares sense [s]."""
     if len(times) < 2 or len(state_times) < 2 or not commanded.shape[1]:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes small episodes that look like recorded ones, with defects where a test asks for them.
 
-The robot: a waist, two arms of two joints, a head camera carried by the waist and one at the left wrist, one LiDAR, one pad, one wrench.
+The robot: a waist, two arms of two joints, a head camera carried by the waist and one at the left wrist, one LiDAR, one pad
+and one wrench.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ ARM = """<link name="{s}_upper"/><joint name="{s}_shoulder" type="revolute"><par
   <origin xyz="0 {y} 0.3"/><axis xyz="0 1 0"/><limit lower="-2" upper="2" velocity="5" effort="30"/></joint>
 <link name="{s}_wrist"/><joint name="{s}_elbow" type="revolute"><parent link="{s}_upper"/><child link="{s}_wrist"/>
   <origin xyz="0 0 -0.25"/><axis xyz="0 1 0"/><limit lower="-2" upper="2" velocity="5" effort="30"/></joint>
-<link name="{s}_camera_optical"/><joint name="{s}_camera" type="fixed"><parent link="{s}_wrist"/><child link="{s}_camera_optical"/></joint>
+<link name="{s}_camera_optical"/><joint name="{s}_camera" type="fixed"><parent link="{s}_wrist"/>
+  <child link="{s}_camera_optical"/></joint>
 """
 
 ROBOT_CONFIG = {
@@ -48,7 +50,10 @@ ROBOT_CONFIG = {
     "operator": {
         "arms": {side: {"group": f"{side}_arm", "wrist_frame": f"{side}_wrist"} for side in ("left", "right")},
     },
-    "cameras": {"head": {"color": {"rate": 30}, "depth": {"rate": 15}}, "left_wrist": {"color": {"rate": 30}, "depth": None}},
+    "cameras": {
+        "head": {"color": {"rate": 30}, "depth": {"rate": 15}},
+        "left_wrist": {"color": {"rate": 30}, "depth": None},
+    },
     "lidar": {"rate": 10},
     "imus": {"pelvis": {"rate": 100}},
     "tactile": {"left_palm": {"rate": 50}},
@@ -169,7 +174,16 @@ def write_episode(folder: Path, plan: Plan | None = None) -> Path:
             "task": plan.task,
             "instruction": "Put each parcel into its bin.",
             "outcome": "success",
-            "files": [{"path": bag.name, "sha256": digest}],
+            "bag": {"file": bag.name, "sha256": digest, "bytes": bag.stat().st_size, "messages": sum(counts.values())},
+            "annotations": [
+                {"start_ns": START, "end_ns": START + 1_200_000_000, "label": "reach", "author": "test"},
+                {
+                    "start_ns": START + 1_200_000_000,
+                    "end_ns": START + 2_400_000_000,
+                    "label": "carry",
+                    "author": "test",
+                },
+            ],
             "topics": [{"name": n, "received": c, "written": c, "lost": 0, "dropped": 0} for n, c in counts.items()],
         }
     )
@@ -238,7 +252,12 @@ def _joints(seconds: float, position: np.ndarray, full: bool = False) -> Any:
     extra = np.zeros(len(JOINTS)) if full else np.zeros(0)
     header = TYPES.header(seconds)
     return TYPES.new(
-        "sensor_msgs/msg/JointState", header=header, name=list(JOINTS), position=position.copy(), velocity=extra, effort=extra.copy()
+        "sensor_msgs/msg/JointState",
+        header=header,
+        name=list(JOINTS),
+        position=position.copy(),
+        velocity=extra,
+        effort=extra.copy(),
     )
 
 
@@ -246,7 +265,9 @@ def _operator_frame(seconds: float, index: int) -> Any:
     kind = "humanoid_interfaces/msg/"
     swing = 0.1 * np.sin(2.5 * seconds)
     places = {"head": (0.0, 0.0, 1.6), "left_wrist": (0.4 + swing, 0.2, 1.1), "right_wrist": (0.4 - swing, -0.2, 1.1)}
-    poses = [TYPES.new(kind + "TrackedPose", name=name, pose=TYPES.pose(*xyz), validity=2) for name, xyz in places.items()]
+    poses = [
+        TYPES.new(kind + "TrackedPose", name=name, pose=TYPES.pose(*xyz), validity=2) for name, xyz in places.items()
+    ]
     hands = [
         TYPES.new(
             kind + "OperatorHand",
@@ -323,7 +344,9 @@ def _picture(frame: str) -> Callable[[float, int], Any]:
         ok, data = cv2.imencode(".jpg", image)
         assert ok
         header = TYPES.header(seconds, frame)
-        return TYPES.new("sensor_msgs/msg/CompressedImage", header=header, format="bgr8; jpeg compressed bgr8", data=data.ravel())
+        return TYPES.new(
+            "sensor_msgs/msg/CompressedImage", header=header, format="bgr8; jpeg compressed bgr8", data=data.ravel()
+        )
 
     return make
 
@@ -336,7 +359,9 @@ def _depth(seconds: float, index: int) -> Any:
     assert ok
     payload = np.concatenate((np.zeros(12, np.uint8), data.ravel()))
     header = TYPES.header(seconds, "camera_optical")
-    return TYPES.new("sensor_msgs/msg/CompressedImage", header=header, format="16UC1; compressedDepth png", data=payload)
+    return TYPES.new(
+        "sensor_msgs/msg/CompressedImage", header=header, format="16UC1; compressedDepth png", data=payload
+    )
 
 
 def _camera_info(frame: str) -> Callable[[float, int], Any]:
@@ -364,7 +389,9 @@ def _camera_info(frame: str) -> Callable[[float, int], Any]:
 def _cloud(seconds: float, index: int) -> Any:
     angle = np.linspace(-np.pi, np.pi, 180, endpoint=False)
     points = np.stack((2 * np.cos(angle), 3 * np.sin(angle), 0.1 * angle), axis=1).astype(np.float32)
-    fields = [TYPES.new("sensor_msgs/msg/PointField", name=n, offset=4 * i, datatype=7, count=1) for i, n in enumerate("xyz")]
+    fields = [
+        TYPES.new("sensor_msgs/msg/PointField", name=n, offset=4 * i, datatype=7, count=1) for i, n in enumerate("xyz")
+    ]
     return TYPES.new(
         "sensor_msgs/msg/PointCloud2",
         header=TYPES.header(seconds, "torso"),
@@ -425,7 +452,9 @@ def _synced(seconds: float, index: int) -> Any:
         )
         for name, residual in residuals.items()
     ]
-    return TYPES.new("humanoid_interfaces/msg/SyncedFrame", header=TYPES.header(seconds), sequence=index, streams=streams)
+    return TYPES.new(
+        "humanoid_interfaces/msg/SyncedFrame", header=TYPES.header(seconds), sequence=index, streams=streams
+    )
 
 
 def _scene(seconds: float, end: float, placed: bool) -> Any:
@@ -435,12 +464,19 @@ def _scene(seconds: float, end: float, placed: bool) -> Any:
         _object("parcel_1", "parcel", (0.4 - 0.4 * share, 0.2 + 0.2 * share, 0.75), (0.15, 0.2, 0.14), "left_bin"),
     ]
     header = TYPES.header(seconds, "odom")
-    return TYPES.new("humanoid_interfaces/msg/SceneObjects", header=header, scene="parcel_sorting", seed=1, objects=objects)
+    return TYPES.new(
+        "humanoid_interfaces/msg/SceneObjects", header=header, scene="parcel_sorting", seed=1, objects=objects
+    )
 
 
 def _object(name: str, category: str, place: tuple[float, ...], size: tuple[float, ...], goal: str = "") -> Any:
     return TYPES.new(
-        "humanoid_interfaces/msg/SceneObject", name=name, category=category, pose=TYPES.pose(*place), size=TYPES.vector(*size), goal=goal
+        "humanoid_interfaces/msg/SceneObject",
+        name=name,
+        category=category,
+        pose=TYPES.pose(*place),
+        size=TYPES.vector(*size),
+        goal=goal,
     )
 
 
