@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records topics as they come, without decoding a message."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.expand_topic_name import expand_topic_name
+from rclpy.experimental import EventsExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
+
+from rosbag2_py._compression_options import CompressionMode, CompressionOptions, compression_mode_from_string
+from rosbag2_py._options import RecordOptions, message_class, new_context
+from rosbag2_py._qos import QoS, request_for
+from rosbag2_py._signals import deferred
+from rosbag2_py._storage import ConverterOptions, StorageOptions, TopicMetadata
+from rosbag2_py._writer import SequentialCompressionWriter, SequentialWriter
+
+WATCH_PERIOD = 1.0  # between two looks at new publishers of recorded topics [s]
+
+
+def make_writer(options: RecordOptions) -> SequentialWriter:
+    """A writer that compresses if the options say so."""
+    mode = compression_mode_from_string(options.compression_mode)
+    if mode is CompressionMode.NONE:
+        return SequentialWriter()
+    return SequentialCompressionWriter(CompressionOptions(options.compression_format, mode))
+
+
+class _Recording:
+    """One bag and the subscriptions that fill it."""
+
+    def __init__(self, node: Node, writer: SequentialWriter, options: RecordOptions) -> None:
+        self._node = node
+        self._writer = writer
+        self._options = options
+        self._subscriptions: dict[str, Subscription] = {}
+        self._given_up: set[str] = set()
+        self._next_watch = 0.0
+        for names in (options.topics, options.exclude_topics, options.services, options.exclude_service_events):
+            names[:] = [expand_topic_name(name, node.get_name(), node.get_namespace()) for name in names]
+
+    def discover(self) -> bool:
+        """Subscribe to what is new. Returns whether all topics that were asked for by name are there."""
+        graph = self._node.get_topic_names_and_types()
+        for topic, types in graph:
+            if topic not in self._subscriptions and self._options.takes(topic, types[0]):
+                if len(set(types)) == 1:
+                    self._add(topic, types[0])
+        if time.monotonic() >= self._next_watch:
+            self._next_watch = time.monotonic() + WATCH_PERIOD
+            for topic, subscription in self._subscriptions.items():
+                self._watch(topic, subscription.qos_profile)
+        return bool(self._options.topics) and len(self._subscriptions) == len(self._options.topics)
+
+    def _add(self, topic: str, topic_type: str) -> None:
+        try:
+            kind = message_class(topic_type)
+        except LookupError as reason:
+            if topic not in self._given_up:
+                self._given_up.add(topic)
+                self._node.get_logger().warning(f"Topic '{topic}' is not recorded: {reason}")
+            return
+        offers = self._node.get_publishers_info_by_topic(topic)
+        if not offers and not self._options.include_unpublished_topics:
+            return
+        if self._options.ignore_leaf_topics and not self._node.get_subscriptions_info_by_topic(topic):
+            return
+        hashes = {str(offer.topic_type_hash) for offer in offers if offer.topic_type_hash.version > 0}
+        self._writer.create_topic(
+            TopicMetadata(
+                id=0,
+                name=topic,
+                type=topic_type,
+                serialization_format=self._options.rmw_serialization_format,
+                offered_qos_profiles=[QoS.of(offer.qos_profile) for offer in offers],
+                type_description_hash=hashes.pop() if len(hashes) == 1 else "",
+            )
+        )
+        profile = self._options.topic_qos_profile_overrides.get(topic)
+        if profile is None:
+            profile = request_for(topic, [offer.qos_profile for offer in offers])
+        self._subscriptions[topic] = self._node.create_subscription(
+            kind, topic, self._callback(topic), profile, raw=True
+        )
+        self._node.get_logger().info(f"Subscribed to topic '{topic}'")
+
+    def _callback(self, topic: str) -> Callable[[bytes, dict[str, Any]], None]:
+        write, clock = self._writer.write, self._node.get_clock()
+
+        def by_middleware(message: bytes, info: dict[str, Any]) -> None:
+            write(topic, message, info["received_timestamp"], info["source_timestamp"])
+
+        def by_simulation(message: bytes, info: dict[str, Any]) -> None:
+            write(topic, message, clock.now().nanoseconds, info["source_timestamp"])
+
+        return by_simulation if self._options.use_sim_time else by_middleware
+
+    def _watch(self, topic: str, used: QoSProfile) -> None:
+        if topic in self._given_up:
+            return
+        for offer in self._node.get_publishers_info_by_topic(topic):
+            unheard = [
+                lax.name
+                for name, strict, lax in (
+                    ("reliability", ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT),
+                    ("durability", DurabilityPolicy.TRANSIENT_LOCAL, DurabilityPolicy.VOLATILE),
+                )
+                if getattr(used, name) == strict and getattr(offer.qos_profile, name) == lax
+            ]
+            if unheard:
+                self._given_up.add(topic)
+                self._node.get_logger().warning(
+                    f"A new publisher for subscribed topic {topic} was found offering {unheard[0]}, but rosbag2 already "
+                    "subscribed requesting more. Messages from this new publisher will not be recorded."
+                )
+
+    def stop(self) -> None:
+        """Close the bag."""
+        for subscription in self._subscriptions.values():
+            self._node.destroy_subscription(subscription)
+        self._writer.close()
+
+
+class Recorder:
+    """Records until it is cancelled or interrupted."""
+
+    _exit = False
+
+    def __init__(self, log_level: str = "info") -> None:
+        self._context = new_context(log_level)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_context"):
+            self._context.try_shutdown()
+
+    @staticmethod
+    def cancel() -> None:
+        """Make `record` return, from any thread."""
+        Recorder._exit = True
+
+    def record(
+        self, storage_options: StorageOptions, record_options: RecordOptions, node_name: str = "rosbag2_recorder"
+    ) -> None:
+        """Record a bag; returns when it is closed.
+
+        Raises:
+            RuntimeError: the bag exists or the options contradict each other.
+            NotImplementedError: paused start (nothing here could resume it) or the options of the writer.
+        """
+        Recorder._exit = False
+        if record_options.use_sim_time and record_options.is_discovery_disabled:
+            raise RuntimeError("use_sim_time and is_discovery_disabled both set, but are incompatible settings.")
+        if record_options.start_paused:
+            raise NotImplementedError("rosbag2_transport: start_paused (services and keyboard of the recorder)")
+        record_options.rmw_serialization_format = record_options.rmw_serialization_format or "cdr"
+        with deferred(self.cancel):
+            node = Node(
+                node_name,
+                context=self._context,
+                parameter_overrides=[Parameter("use_sim_time", value=record_options.use_sim_time)],
+            )
+            writer = make_writer(record_options)
+            recording = _Recording(node, writer, record_options)
+            writer.open(storage_options, ConverterOptions("cdr", record_options.rmw_serialization_format))
+            try:
+                self._spin(node, recording, record_options)
+            finally:
+                recording.stop()
+                node.get_logger().info("Recording stopped")
+                node.destroy_node()
+
+    def _spin(self, node: Node, recording: _Recording, options: RecordOptions) -> None:
+        # A fifth of the default executor's cost for each message.
+        executor = EventsExecutor(context=self._context)
+        executor.add_node(node)
+        period = options.topic_polling_interval.total_seconds()
+        node.get_logger().info("Listening for topics...")
+        searching, next_search = True, 0.0
+        while not Recorder._exit and self._context.ok():
+            if searching and time.monotonic() >= next_search:
+                next_search = time.monotonic() + period
+                if not options.use_sim_time or node.get_clock().now().nanoseconds:
+                    complete = recording.discover()
+                    if complete:
+                        node.get_logger().info("All requested topics are subscribed. Stopping discovery...")
+                    searching = not complete and not options.is_discovery_disabled
+            executor.spin_once(timeout_sec=min(period, 0.1))
+        executor.shutdown()

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options of bags and what is known about a bag, as plain data."""
+
+import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from rclpy.duration import Duration as RclpyDuration
+from rclpy.time import Time
+
+from rosbag2_py._qos import Duration, QoS, convert_rclcpp_qos_to_rclpy_qos, to_rclcpp_qos_vector
+
+__all__ = ["Duration", "QoS", "convert_rclcpp_qos_to_rclpy_qos", "to_rclcpp_qos_vector"]
+
+METADATA_VERSION = 9
+
+
+@dataclass
+class ConverterOptions:
+    """Serialization formats; nothing but "cdr" exists here."""
+
+    input_serialization_format: str = ""
+    output_serialization_format: str = ""
+
+
+@dataclass
+class StorageOptions:
+    """Where and how a bag is kept; durations in s, sizes in bytes, 0 for no limit."""
+
+    uri: str
+    storage_id: str = ""
+    max_bagfile_size: int = 0
+    max_bagfile_duration: int = 0
+    max_cache_size: int = 0
+    storage_preset_profile: str = ""
+    storage_config_uri: str = ""
+    snapshot_mode: bool = False
+    start_time_ns: int = -1
+    end_time_ns: int = -1
+    custom_data: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class StorageFilter:
+    """Which topics a reader returns; regular expressions match whole names."""
+
+    topics: list[str] = field(default_factory=list)
+    services_events: list[str] = field(default_factory=list)
+    regex: str = ""
+    exclude_topics: list[str] = field(default_factory=list)
+    exclude_service_events: list[str] = field(default_factory=list)
+    regex_to_exclude: str = ""
+
+
+class ReadOrderSortBy(Enum):
+    """What messages are sorted by."""
+
+    ReceivedTimestamp = 0
+    PublishedTimestamp = 1
+    File = 2
+
+
+@dataclass
+class ReadOrder:
+    """Order of reading."""
+
+    sort_by: ReadOrderSortBy = ReadOrderSortBy.ReceivedTimestamp
+    reverse: bool = False
+
+
+@dataclass
+class MessageDefinition:
+    """Text that defines a message type."""
+
+    topic_type: str
+    encoding: str
+    encoded_message_definition: str
+    type_hash: str
+
+
+@dataclass
+class TopicMetadata:
+    """A topic of a bag."""
+
+    id: int
+    name: str
+    type: str
+    serialization_format: str
+    offered_qos_profiles: list[QoS] = field(default_factory=list)
+    type_description_hash: str = ""
+
+    def equals(self, other: "TopicMetadata") -> bool:
+        """Whether all but the id and the hash agree."""
+        ours = self.name, self.type, self.serialization_format, self.offered_qos_profiles
+        return ours == (other.name, other.type, other.serialization_format, other.offered_qos_profiles)
+
+
+@dataclass
+class TopicInformation:
+    """A topic and its count."""
+
+    topic_metadata: TopicMetadata
+    message_count: int
+
+
+@dataclass
+class FileInformation:
+    """One file of a bag."""
+
+    path: str
+    starting_time: Time
+    duration: RclpyDuration
+    message_count: int
+
+
+@dataclass(repr=False)
+class BagMetadata:
+    """What metadata.yaml says."""
+
+    version: int = METADATA_VERSION
+    bag_size: int = 0
+    storage_identifier: str = ""
+    relative_file_paths: list[str] = field(default_factory=list)
+    files: list[FileInformation] = field(default_factory=list)
+    duration: RclpyDuration = field(default_factory=RclpyDuration)
+    starting_time: Time = field(default_factory=Time)
+    message_count: int = 0
+    topics_with_message_count: list[TopicInformation] = field(default_factory=list)
+    compression_format: str = ""
+    compression_mode: str = ""
+    custom_data: dict[str, str] = field(default_factory=dict)
+    ros_distro: str = ""
+
+    def __repr__(self) -> str:
+        """What `ros2 bag info` prints."""
+        return "\n".join(_describe(self))
+
+
+def is_service_event(topic: str) -> bool:
+    """Whether a topic carries a service's introspection events."""
+    return topic.endswith("/_service_event")
+
+
+def _seconds(ns: int) -> str:
+    return f"{ns // 1_000_000_000}.{ns % 1_000_000_000:09d}"
+
+
+def _moment(ns: int) -> str:
+    local = datetime.datetime.fromtimestamp(ns // 1_000_000_000)
+    return f"{local:%b %e %Y %H:%M:%S}.{ns % 1_000_000_000:09d} ({_seconds(ns)})"
+
+
+def _size(size: float) -> str:
+    if size < 1024:
+        return f"{size} B"
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        size /= 1024
+        if size < 1024:
+            break
+    return f"{size:.1f} {unit}"
+
+
+def _describe(bag: BagMetadata) -> Iterator[str]:
+    start, duration = bag.starting_time.nanoseconds, bag.duration.nanoseconds
+    events = [one for one in bag.topics_with_message_count if is_service_event(one.topic_metadata.name)]
+    topics = [
+        f"Topic: {one.topic_metadata.name} | Type: {one.topic_metadata.type} | Count: {one.message_count} | "
+        f"Serialization Format: {one.topic_metadata.serialization_format}"
+        for one in bag.topics_with_message_count
+        if one not in events
+    ]
+    services = [
+        f"Service: {one.topic_metadata.name.removesuffix('/_service_event')} | "
+        f"Type: {one.topic_metadata.type.removesuffix('_Event')} | Event Count: {one.message_count} | "
+        f"Serialization Format: {one.topic_metadata.serialization_format}"
+        for one in events
+    ]
+    yield ""
+    yield "Files:             " + f"\n{'':19}".join(bag.relative_file_paths)
+    yield f"Bag size:          {_size(bag.bag_size)}"
+    yield f"Storage id:        {bag.storage_identifier}"
+    yield f"ROS Distro:        {bag.ros_distro or 'unknown'}"
+    yield f"Duration:          {_seconds(duration)}s"
+    yield f"Start:             {_moment(start)}"
+    yield f"End:               {_moment(start + duration)}"
+    yield f"Messages:          {bag.message_count - sum(one.message_count for one in events)}"
+    yield "Topic information: " + f"\n{'':19}".join(topics)
+    yield f"Service:           {len(services)}"
+    yield "Service information: " + f"\n{'':21}".join(services)
+
+
+def get_default_storage_id() -> str:
+    """The storage used where none is named."""
+    return "mcap"
