@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Descriptions of what nodes get."""
+
+from launch._left_out import left_out
+
+from .parameter_descriptions import Parameter, ParameterFile, ParameterValue
+
+__all__ = ["Parameter", "ParameterFile", "ParameterValue"]
+
+__getattr__ = left_out(__name__, "ComposableNode")

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ROS node that launch itself needs, for lifecycle events."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+import rclpy
+from launch.event_handlers import OnShutdown
+from launch.launch_context import LaunchContext
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+
+
+class ROSAdapter:
+    """A node that spins in a thread of its own."""
+
+    def __init__(self, *, argv: list[str] | None = None, autostart: bool = True) -> None:
+        self.argv = [] if argv is None else argv
+        self.ros_context: Any = None
+        self.ros_node: Any = None
+        self.ros_executor: Any = None
+        self.__thread: threading.Thread | None = None
+        self.__running = False
+        if autostart:
+            self.start()
+
+    def start(self) -> None:
+        """Create the node and begin to spin."""
+        if self.__running:
+            raise RuntimeError("Cannot start a ROS adapter that is already running")
+        self.ros_context = rclpy.Context()
+        rclpy.init(args=self.argv, context=self.ros_context)
+        self.ros_node = rclpy.create_node(f"launch_ros_{os.getpid()}", context=self.ros_context)
+        self.ros_executor = SingleThreadedExecutor(context=self.ros_context)
+        self.ros_executor.add_node(self.ros_node)
+        self.__running = True
+        self.__thread = threading.Thread(target=self.__spin)
+        self.__thread.start()
+
+    def __spin(self) -> None:
+        while self.__running:
+            self.ros_executor.spin_once(timeout_sec=1.0)
+
+    def shutdown(self) -> None:
+        """Stop and destroy the node."""
+        if not self.__running or self.__thread is None:
+            raise RuntimeError("Cannot shutdown a ROS adapter that is not running")
+        self.__running = False
+        self.ros_executor.wake()
+        self.__thread.join()
+        self.ros_executor.remove_node(self.ros_node)
+        self.ros_node.destroy_node()
+        rclpy.shutdown(context=self.ros_context)
+
+
+def get_ros_adapter(context: LaunchContext) -> ROSAdapter:
+    """The launch's adapter, started when first asked for and stopped with the launch."""
+    if "ros_adapter" not in context.get_locals_as_dict():
+        adapter = ROSAdapter()
+        context.extend_globals({"ros_adapter": adapter})
+        context.register_event_handler(OnShutdown(on_shutdown=lambda *_: adapter.shutdown()))
+    return context.locals.ros_adapter
+
+
+def get_ros_node(context: LaunchContext) -> Node:
+    """The launch's node."""
+    return get_ros_adapter(context).ros_node

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+from setuptools import find_packages, setup
+
+setup(
+    name="launch_ros",
+    version="0.1.0",
+    packages=find_packages(exclude=["test"]),
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/launch_ros"]),
+        ("share/launch_ros", ["package.xml"]),
+    ],
+    install_requires=["setuptools", "PyYAML"],
+    zip_safe=True,
+    maintainer="Humanoid workspace maintainers",
+    maintainer_email="maintainers@example.org",
+    description="Stand-in for ROS 2's launch_ros on machines without ROS 2 packages",
+    license="Apache-2.0",
+)

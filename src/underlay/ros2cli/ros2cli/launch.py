@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ros2 launch`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+import launch
+from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import (
+    AnyLaunchDescriptionSource,
+    get_launch_description_from_any_launch_file,
+)
+
+
+def _file_of_package(package: str, file_name: str) -> str:
+    """Path of the one file of this name in the package's share folder.
+
+    Raises:
+        RuntimeError: No such package, no such file or several.
+    """
+    try:
+        share = get_package_share_directory(package)
+    except PackageNotFoundError as exc:
+        raise RuntimeError(f"Package '{package}' not found: {exc}") from exc
+    paths = [
+        os.path.join(folder, file_name)
+        for folder, _, names in os.walk(share, followlinks=False)
+        if file_name in names
+    ]
+    if not paths:
+        raise RuntimeError(
+            f"file '{file_name}' was not found in the share directory of package '{package}' which is at '{share}'"
+        )
+    if len(paths) > 1:
+        found = ", ".join(f"'{path}'" for path in paths)
+        raise RuntimeError(f"file '{file_name}' was found more than once in the share directory of package "
+                           f"'{package}': [{found}]")
+    return paths[0]
+
+
+def parse_launch_arguments(arguments: list[str]) -> list[tuple[str, str]]:
+    """Names and values from name:=value; the last value of a name counts.
+
+    Raises:
+        RuntimeError: An argument is not of that form.
+    """
+    values: dict[str, str] = {}
+    for argument in arguments:
+        name, separator, value = argument.partition(":=")
+        if not separator or not name or not value:
+            raise RuntimeError(f"malformed launch argument '{argument}', expected format '<name>:=<value>'")
+        values[name] = value
+    return list(values.items())
+
+
+def _show_arguments(path: str) -> None:
+    print("Arguments (pass arguments as '<name>:=<value>'):")
+    arguments = get_launch_description_from_any_launch_file(path).get_launch_arguments()
+    for argument in arguments:
+        print(f"\n    '{argument.name}':{'*' if argument._conditionally_included else ''}")
+        print(f"        {argument.description}")
+        if argument.default_value is not None:
+            print(f"        (default: {' + '.join(sub.describe() for sub in argument.default_value)})")
+    if not arguments:
+        print("\n  No arguments.")
+    elif any(argument._conditionally_included for argument in arguments):
+        print("\n* argument(s) which are only used if specific conditions occur")
+
+
+def _launch(args: argparse.Namespace) -> int | str | None:
+    arguments = list(args.launch_arguments)
+    if os.path.isfile(args.package_name):
+        path = args.package_name
+        if args.launch_file_name is not None:
+            arguments.insert(0, args.launch_file_name)
+    elif args.launch_file_name is None:
+        raise RuntimeError(f"'{args.package_name}' is no file; a package's launch file needs its name as well")
+    else:
+        path = _file_of_package(args.package_name, args.launch_file_name)
+    if args.launch_prefix is None and args.launch_prefix_filter is not None:
+        raise RuntimeError("--launch-prefix must be specified if --launch-prefix-filter is provided")
+    if args.show_all_subprocesses_output:
+        os.environ["OVERRIDE_LAUNCH_PROCESS_OUTPUT"] = "both"
+    if args.print:
+        print(launch.LaunchIntrospector().format_launch_description(get_launch_description_from_any_launch_file(path)))
+        return None
+    if args.show_args:
+        _show_arguments(path)
+        return None
+    if args.launch_prefix:
+        arguments.append(f"launch-prefix:={args.launch_prefix}")
+    if args.launch_prefix_filter:
+        arguments.append(f"launch-prefix-filter:={args.launch_prefix_filter}")
+    service = launch.LaunchService(argv=arguments, noninteractive=args.noninteractive, debug=args.debug)
+    include = IncludeLaunchDescription(
+        AnyLaunchDescriptionSource(path), launch_arguments=parse_launch_arguments(arguments)
+    )
+    service.include_launch_description(launch.LaunchDescription([include]))
+    return service.run()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "-n",
+        "--noninteractive",
+        default=not sys.stdin.isatty(),
+        action="store_true",
+        help="Run the launch system non-interactively, with no terminal associated",
+    )
+    parser.add_argument(
+        "-d", "--debug", action="store_true", help="Put the launch system in debug mode, provides more verbose output."
+    )
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "-p",
+        "--print",
+        "--print-description",
+        action="store_true",
+        help="Print the launch description to the console without launching it.",
+    )
+    group.add_argument(
+        "-s",
+        "--show-args",
+        "--show-arguments",
+        action="store_true",
+        help="Show arguments that may be given to the launch file.",
+    )
+    parser.add_argument(
+        "-a",
+        "--show-all-subprocesses-output",
+        action="store_true",
+        help="Show all launched subprocesses' output by overriding their output configuration using the "
+        "OVERRIDE_LAUNCH_PROCESS_OUTPUT envvar.",
+    )
+    parser.add_argument(
+        "--launch-prefix",
+        help="Prefix command, which should go before all executables. Command must be wrapped in quotes if it "
+        "contains spaces (e.g. --launch-prefix 'xterm -e gdb -ex run --args').",
+    )
+    parser.add_argument(
+        "--launch-prefix-filter",
+        help="Regex pattern for filtering which executables the --launch-prefix is applied to by matching the "
+        "executable name.",
+    )
+    parser.add_argument("package_name", help="Name of the ROS package which contains the launch file")
+    parser.add_argument("launch_file_name", nargs="?", help="Name of the launch file")
+    parser.add_argument(
+        "launch_arguments",
+        nargs="*",
+        help="Arguments to the launch file; '<name>:=<value>' (for duplicates, last one wins)",
+    )
+    parser.set_defaults(main=_launch)

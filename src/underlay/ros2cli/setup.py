@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+from setuptools import find_packages, setup
+
+setup(
+    name="ros2cli",
+    version="0.1.0",
+    packages=find_packages(exclude=["test"]),
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/ros2cli"]),
+        ("share/ros2cli", ["package.xml"]),
+    ],
+    install_requires=["setuptools", "PyYAML"],
+    zip_safe=True,
+    maintainer="Humanoid workspace maintainers",
+    maintainer_email="maintainers@example.org",
+    description="Stand-in for the ros2 command on machines without ROS 2 packages",
+    license="Apache-2.0",
+    entry_points={"console_scripts": ["ros2 = ros2cli.cli:main"]},
+)
