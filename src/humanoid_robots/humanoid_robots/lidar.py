@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A LiDAR with a non-repeating scan, by ray casting. Each slice of a scan is cast when its time has come, so that a moving
+scene is smeared as a real one is."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from humanoid_description.config import Lidar
+from humanoid_robots.furnish import VISUAL_GROUP
+from humanoid_robots.readings import CloudReading
+
+# Turns per second of the two motions. Azimuth and elevation have no common period, so that scans fill each other's gaps,
+# as the rosettes of a Livox Mid-360 do; the figures are chosen for that, not the maker's.
+_AZIMUTH_RATE = 10.0 * 1.6180339887
+_ELEVATION_RATE = 1213.7
+
+SLICES = 10  # of one scan
+
+
+def directions(lidar: Lidar, first: int, count: int) -> np.ndarray:
+    """Unit vectors (count, 3) of the rays number `first` onwards, in the LiDAR's frame (x forward, z its axis)."""
+    time = np.arange(first, first + count) / lidar.points_per_second
+    azimuth = 2 * np.pi * np.mod(_AZIMUTH_RATE * time, 1.0)
+    triangle = 2.0 * np.abs(np.mod(_ELEVATION_RATE * time, 1.0) - 0.5)
+    low, high = lidar.elevation
+    elevation = low + (high - low) * triangle
+    level = np.cos(elevation)
+    return np.column_stack([level * np.cos(azimuth), level * np.sin(azimuth), np.sin(elevation)])
+
+
+class LidarScanner:
+    """Casts the rays of a LiDAR slice by slice and gathers them into clouds.
+
+    Args:
+        lidar: Its configuration.
+        model: The compiled model.
+    """
+
+    def __init__(self, lidar: Lidar, model: mujoco.MjModel) -> None:
+        self._lidar = lidar
+        self._model = model
+        self._body = model.body(lidar.frame).id
+        self._per_slice = round(lidar.points_per_second / lidar.rate / SLICES)
+        self._ray = 0
+        self._slices: list[tuple[int, np.ndarray, np.ndarray, np.ndarray]] = []
+        # What it is mounted in is in another group, and collision shapes are only stand-ins for what is seen.
+        self._groups = np.zeros(6, dtype=np.uint8)
+        self._groups[[0, VISUAL_GROUP]] = 1
+        self._distance = np.empty(self._per_slice)
+        self._normal = np.empty(3 * self._per_slice)
+        self._geom = np.empty(self._per_slice, dtype=np.int32)
+        material = model.geom_matid
+        rgba = np.where((material >= 0)[:, None], model.mat_rgba[np.maximum(material, 0)], model.geom_rgba)
+        self._brightness = np.append(255.0 * rgba[:, :3].mean(axis=1), 0.0)
+
+    def scan(self, data: mujoco.MjData, stamp: int) -> CloudReading | None:
+        """Cast the next slice.
+
+        Args:
+            data: State with its kinematics up to date.
+            stamp: Its time [ns].
+
+        Returns:
+            A cloud with every tenth slice, else None.
+        """
+        sensor_from_ray = directions(self._lidar, self._ray, self._per_slice)
+        world_from_sensor = data.xmat[self._body].reshape(3, 3)
+        rays = np.ascontiguousarray(sensor_from_ray @ world_from_sensor.T).ravel()
+        mujoco.mj_multiRay(
+            self._model,
+            data,
+            data.xpos[self._body],
+            rays,
+            self._groups,
+            True,
+            -1,
+            self._geom,
+            self._distance,
+            self._normal,
+            self._per_slice,
+            self._lidar.far,
+        )
+        hit = (self._geom >= 0) & (self._distance >= self._lidar.near) & (self._distance <= self._lidar.far)
+        distance = self._distance[hit]
+        points = (sensor_from_ray[hit] * distance[:, None]).astype(np.float32)
+        # Lambert's law: what is bright and faces the LiDAR answers strongly; range is compensated, as real ones do.
+        facing = np.abs(np.einsum("ij,ij->i", rays.reshape(-1, 3)[hit], self._normal.reshape(-1, 3)[hit]))
+        intensity = (self._brightness[self._geom[hit]] * facing).astype(np.float32)
+        times = np.flatnonzero(hit) * (1e9 / self._lidar.points_per_second)
+        self._slices.append((stamp, points, times, intensity))
+        self._ray += self._per_slice
+        return self._cloud() if len(self._slices) == SLICES else None
+
+    def _cloud(self) -> CloudReading:
+        start = self._slices[0][0]
+        offsets = np.concatenate([(stamp - start) + times for stamp, _, times, _ in self._slices])
+        cloud = CloudReading(
+            stamp=start,
+            points=np.concatenate([points for _, points, _, _ in self._slices]),
+            offsets=offsets.astype(np.uint32),
+            intensity=np.concatenate([intensity for _, _, _, intensity in self._slices]),
+        )
+        self._slices.clear()
+        return cloud

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The physics of the twin: one robot in one scene, advanced one control period at a time, and what its sensors feel."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from humanoid_core.task import ObjectState
+from humanoid_description import Robot
+from humanoid_robots.events import Touch
+from humanoid_robots.model import Base, build
+from humanoid_robots.readings import BaseReading, ImuReading, JointReading, WrenchReading
+from humanoid_robots.scene import Layout
+
+_HIT = 10.0  # force of a contact that counts as a collision [N]
+
+
+class Plant:
+    """Robot and scene in MuJoCo.
+
+    A period begins with `begin`: the first physics step, after which forces, accelerations and contacts are those of the
+    period's first instant; then the sensors are read; `finish` does the remaining steps. All of one period's readings
+    therefore belong to one instant, the one before its first step.
+
+    Args:
+        robot: The robot.
+        layout: The scene.
+        period: Control period [s].
+        substeps: Physics steps in it.
+        base: How the base is held.
+    """
+
+    def __init__(self, robot: Robot, layout: Layout, period: float, substeps: int, base: Base = "fixed") -> None:
+        self.layout = layout
+        self.period = period
+        self.model, self.handles = build(robot, layout, period / substeps, base)
+        self.data = mujoco.MjData(self.model)
+        self._substeps = substeps
+        self._robot = robot
+        self._base_body = self.model.body(robot.config.base_frame).id
+        self._fixed = tuple(layout.fixed_objects())
+        self._parcels = [(parcel, self.model.body(parcel.name).id) for parcel in layout.parcels]
+        self._owner = self._owners()
+        self._parcel_geoms = np.array([name in {p.name for p in layout.parcels} for name, _ in self._owner], dtype=bool)
+        self._robot_geoms = np.array([is_robot for _, is_robot in self._owner], dtype=bool)
+        self._force = np.zeros(6)
+        handles = self.handles
+        self.data.qpos[handles.qpos] = handles.home
+        self.data.ctrl[:] = handles.home
+        mujoco.mj_forward(self.model, self.data)
+        self._qpos = self.data.qpos.copy()
+        self._qvel = self.data.qvel.copy()
+
+    # --- stepping ---
+
+    def begin(self, position: np.ndarray, velocity: np.ndarray, effort: np.ndarray) -> None:
+        """Apply set-points and do the first physics step of a period.
+
+        Args:
+            position: Of all joints (n,) [rad].
+            velocity: (n,) [rad/s].
+            effort: Added torque (n,) [N m].
+        """
+        handles = self.handles
+        self.data.ctrl[:] = position + (handles.kd * velocity + effort) / handles.kp
+        self._qpos[:] = self.data.qpos
+        self._qvel[:] = self.data.qvel
+        mujoco.mj_step(self.model, self.data)
+
+    def finish(self) -> None:
+        """Do the rest of the period."""
+        if self._substeps > 1:
+            mujoco.mj_step(self.model, self.data, self._substeps - 1)
+
+    def adopt(self, position: np.ndarray, velocity: np.ndarray) -> None:
+        """Put the joints at a position (n,) [rad] with a velocity (n,) [rad/s]: a new scene does not move the robot."""
+        self.data.qpos[self.handles.qpos] = position
+        self.data.qvel[self.handles.dof] = velocity
+        mujoco.mj_forward(self.model, self.data)
+
+    # --- what the sensors feel: valid between begin and finish ---
+
+    @property
+    def configuration(self) -> np.ndarray:
+        """Generalised positions at the period's first instant, all that is needed to draw the scene (nq,); a copy."""
+        return self._qpos.copy()
+
+    def joints(self, stamp: int) -> JointReading:
+        """Joint positions, velocities and motor torques."""
+        handles = self.handles
+        effort = self.data.qfrc_actuator[handles.dof]
+        return JointReading(stamp, self._qpos[handles.qpos], self._qvel[handles.dof], effort)
+
+    def imu(self, place: str, stamp: int) -> ImuReading:
+        """An IMU."""
+        return ImuReading(
+            stamp,
+            place,
+            _xyzw(self.data.body(self._robot.config.imus[place].frame).xquat),
+            self.data.sensor(f"imu/{place}/gyro").data.copy(),
+            self.data.sensor(f"imu/{place}/accelerometer").data.copy(),
+        )
+
+    def wrench(self, place: str, stamp: int) -> WrenchReading:
+        """A wrench sensor."""
+        # MuJoCo gives what the arm side exerts on the hand side.
+        force = -self.data.sensor(f"wrench/{place}/force").data
+        return WrenchReading(stamp, place, force, -self.data.sensor(f"wrench/{place}/torque").data)
+
+    def base(self, stamp: int) -> BaseReading:
+        """The base in odom."""
+        velocity = np.zeros(6)
+        mujoco.mj_objectVelocity(self.model, self.data, mujoco.mjtObj.mjOBJ_XBODY, self._base_body, velocity, 1)
+        body = self.data.body(self._base_body)
+        return BaseReading(stamp, body.xpos.copy(), _xyzw(body.xquat), velocity[3:], velocity[:3])
+
+    def objects(self) -> tuple[ObjectState, ...]:
+        """All objects of the scene."""
+        moving = tuple(
+            ObjectState(
+                parcel.name,
+                "parcel",
+                self.data.xpos[body].copy(),
+                _xyzw(self.data.xquat[body]),
+                parcel.size,
+                parcel.goal,
+            )
+            for parcel, body in self._parcels
+        )
+        return moving + self._fixed
+
+    def touch(self) -> Touch:
+        """What the robot touches."""
+        held, collisions = set(), set()
+        geoms = self.data.contact.geom[: self.data.ncon]
+        for i in np.flatnonzero(self._robot_geoms[geoms].any(axis=1)):
+            first, second = (int(geom) for geom in geoms[i])
+            if not self._robot_geoms[first]:
+                first, second = second, first
+            mujoco.mj_contactForce(self.model, self.data, int(i), self._force)
+            if self._force[0] <= 0.0:
+                continue
+            if self._parcel_geoms[second]:
+                held.add(self._owner[second][0])
+            elif self._force[0] > _HIT:
+                collisions.add((self._owner[first][0], self._owner[second][0]))
+        return Touch(frozenset(held), frozenset(collisions))
+
+    def _owners(self) -> list[tuple[str, bool]]:
+        """For each geom: the name of its body, and whether it is the robot's."""
+        model = self.model
+        robot = {self._base_body}
+        for body in range(model.nbody):  # parents come first
+            if int(model.body_parentid[body]) in robot:
+                robot.add(body)
+        bodies = [int(body) for body in model.geom_bodyid]
+        return [(model.body(body).name, body in robot) for body in bodies]
+
+
+def _xyzw(quaternion_wxyz: np.ndarray) -> np.ndarray:
+    return np.roll(quaternion_wxyz, -1)
+
+

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures of the simulated scene: a renderer for one thread, and a thread that renders beside the physics."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from humanoid_description.config import Imager, RobotConfig
+from humanoid_robots import gl
+from humanoid_robots.furnish import VISUAL_GROUP
+from humanoid_robots.model import FIXED_CAMERA, HIDDEN_GROUP
+from humanoid_robots.readings import ImageReading
+
+_MAX_GEOMS = 2000
+_MISSED = 0  # [mm], REP-118
+
+
+@dataclass(frozen=True)
+class View:
+    """One imager to draw: its camera, "color" or "depth", and its figures."""
+
+    camera: str
+    stream: str
+    imager: Imager
+
+
+def views_of(config: RobotConfig) -> list[View]:
+    """All imagers of a robot."""
+    views = []
+    for name, camera in config.cameras.items():
+        views.append(View(name, "color", camera.color))
+        if camera.depth is not None:
+            views.append(View(name, "depth", camera.depth))
+    return views
+
+
+class Renderer:
+    """Draws a model with off-screen OpenGL. Make it, use it and close it in one thread.
+
+    Args:
+        model: The compiled model.
+        width: Largest width drawn [px].
+        height: Largest height drawn [px].
+
+    Raises:
+        RenderingUnavailable: no off-screen OpenGL works here.
+    """
+
+    def __init__(self, model: mujoco.MjModel, width: int, height: int) -> None:
+        model.vis.global_.offwidth, model.vis.global_.offheight = width, height
+        self._model = model
+        self._data = mujoco.MjData(model)
+        self._gl = gl.make_context(width, height)
+        self._gl.make_current()
+        self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
+        self._scene = mujoco.MjvScene(model, _MAX_GEOMS)
+        self._option = mujoco.MjvOption()
+        self._option.geomgroup[:] = 0
+        self._option.geomgroup[[0, VISUAL_GROUP, HIDDEN_GROUP]] = 1
+        self._camera = mujoco.MjvCamera()
+        self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
+
+    def pose(self, configuration: np.ndarray) -> None:
+        """Put the scene into a configuration (nq,)."""
+        self._data.qpos[:] = configuration
+        mujoco.mj_kinematics(self._model, self._data)
+        mujoco.mj_camlight(self._model, self._data)
+
+    def color(self, camera: str, width: int, height: int) -> np.ndarray:
+        """Colour image (height, width, 3) uint8, red first, of a camera of the model."""
+        image = np.empty((height, width, 3), np.uint8)
+        self._draw(camera, width, height, fancy=True)
+        mujoco.mjr_readPixels(image, None, mujoco.MjrRect(0, 0, width, height), self._context)
+        return image[::-1]
+
+    def depth(self, camera: str, width: int, height: int) -> np.ndarray:
+        """Distance along the optical axis (height, width) float32 [m] of a camera of the model; infinite for the sky."""
+        values = np.empty((height, width), np.float32)
+        self._draw(camera, width, height, fancy=False)
+        mujoco.mjr_readPixels(None, values, mujoco.MjrRect(0, 0, width, height), self._context)
+        # The buffer holds 1 at the near plane and 0 at the far plane, linear in 1 / distance.
+        extent, planes = self._model.stat.extent, self._model.vis.map
+        near, far = planes.znear * extent, planes.zfar * extent
+        with np.errstate(divide="ignore"):
+            distance = near * far / (near + values * (far - near))
+        return np.where(values > 0.0, distance, np.inf)[::-1].astype(np.float32)
+
+    def view(self, view: View) -> np.ndarray:
+        """The image of an imager: colour (height, width, 3) uint8, or depth (height, width) uint16 [mm], 0 out of range."""
+        imager = view.imager
+        name = f"{view.camera}/{view.stream}"
+        if view.stream == "color":
+            return self.color(name, imager.width, imager.height)
+        distance = self.depth(name, imager.width, imager.height)
+        measured = (distance >= imager.near) & (distance <= imager.far)
+        return np.where(measured, np.rint(1000.0 * np.where(measured, distance, 0.0)), _MISSED).astype(np.uint16)
+
+    def overview(self, width: int, height: int) -> np.ndarray:
+        """The scene as a bystander sees it (height, width, 3) uint8."""
+        return self.color(FIXED_CAMERA, width, height)
+
+    def close(self) -> None:
+        """Give the context back."""
+        self._context.free()
+        self._gl.free()
+
+    def _draw(self, camera: str, width: int, height: int, fancy: bool) -> None:
+        self._camera.fixedcamid = self._model.camera(camera).id
+        flags = self._scene.flags
+        for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_SKYBOX):
+            flags[flag] = fancy
+        mujoco.mjv_updateScene(
+            self._model, self._data, self._option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, self._scene
+        )
+        mujoco.mjr_render(mujoco.MjrRect(0, 0, width, height), self._scene, self._context)
+
+
+class RenderThread:
+    """Renders beside the physics, which hands over configurations and waits only when it is too far ahead.
+
+    No image is ever left out: `submit` blocks instead, and simulated time with it.
+
+    Args:
+        deliver: Called in the rendering thread with each image.
+        backlog: Instants that may wait to be drawn.
+    """
+
+    def __init__(self, deliver: Callable[[ImageReading], None], backlog: int = 2) -> None:
+        self._deliver = deliver
+        self._jobs: queue.Queue[tuple[int, np.ndarray, list[View]] | None] = queue.Queue(backlog)
+        self._error: BaseException | None = None
+        self._thread: threading.Thread | None = None
+        self._model: mujoco.MjModel | None = None
+        self._size = (1, 1)
+
+    def start(self, model: mujoco.MjModel, views: list[View]) -> None:
+        """Begin to draw a model; if one is being drawn, finish it first.
+
+        Raises:
+            RenderingUnavailable: no off-screen OpenGL works here.
+        """
+        self.stop()
+        self._error = None
+        self._model = model
+        self._size = (max(v.imager.width for v in views), max(v.imager.height for v in views))
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(ready,), name="rendering", daemon=True)
+        self._thread.start()
+        ready.wait()
+        self._check()
+
+    def submit(self, stamp: int, configuration: np.ndarray, views: list[View]) -> None:
+        """Have views drawn.
+
+        Args:
+            stamp: Time of the configuration [ns].
+            configuration: Generalised positions (nq,); must not be changed afterwards.
+            views: What to draw.
+
+        Raises:
+            Exception: what ended the thread, if something did.
+        """
+        while True:
+            self._check()
+            try:
+                self._jobs.put((stamp, configuration, views), timeout=0.5)
+                return
+            except queue.Full:
+                continue
+
+    def stop(self) -> None:
+        """Draw what waits, then end the thread."""
+        if self._thread is not None and self._thread.is_alive():
+            self._jobs.put(None)
+            self._thread.join()
+        self._thread = None
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _run(self, ready: threading.Event) -> None:
+        try:
+            assert self._model is not None
+            renderer = Renderer(self._model, *self._size)
+            ready.set()
+            while (job := self._jobs.get()) is not None:
+                stamp, configuration, views = job
+                renderer.pose(configuration)
+                for view in views:
+                    self._deliver(ImageReading(stamp, view.camera, view.stream, renderer.view(view)))
+            renderer.close()
+        except BaseException as error:  # handed to the thread that submits
+            self._error = error
+        finally:
+            ready.set()

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scenes: what stands around the robot, read from a file and varied by a seed. No physics here, no ROS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from humanoid_core import config
+from humanoid_core.errors import ConfigError
+from humanoid_core.task import ObjectState
+
+Color = tuple[float, float, float]  # red, green, blue, 0..1
+
+
+@dataclass(frozen=True)
+class Room:
+    """Floor and wall.
+
+    Attributes:
+        wall_distance: From the robot to the wall in front of it [m].
+        wall_height: [m].
+        floor_colors: Of the floor's two kinds of tiles.
+        wall_color: Of the wall.
+    """
+
+    wall_distance: float
+    wall_height: float
+    floor_colors: tuple[Color, Color]
+    wall_color: Color
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: position of its centre (x, y) [m], size (x, y) [m], height of its surface [m]."""
+
+    position: tuple[float, float]
+    size: tuple[float, float]
+    height: float
+    color: Color
+
+
+@dataclass(frozen=True)
+class Bin:
+    """An open box on a stand: position of its centre (x, y) [m], height of its floor [m], inner size (x, y) [m]."""
+
+    position: tuple[float, float]
+    height: float
+    size: tuple[float, float]
+    wall_height: float
+    color: Color
+
+
+@dataclass(frozen=True)
+class Parcels:
+    """How parcels are drawn. Lengths in m, angles in rad, masses in kg; low and high ends of uniform distributions."""
+
+    places: tuple[tuple[float, float, float], ...]  # x, y, yaw
+    count: int
+    position_spread: float
+    yaw_spread: float
+    size_low: tuple[float, float, float]
+    size_high: tuple[float, float, float]
+    mass: tuple[float, float]
+    friction: tuple[float, float]
+    color: Color
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.count <= len(self.places):
+            raise ValueError(f"{self.count} parcels for {len(self.places)} places")
+        ranges = [*zip(self.size_low, self.size_high), self.mass, self.friction]
+        if any(not 0 < low <= high for low, high in ranges):
+            raise ValueError("sizes, masses and friction must be positive, low before high")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A scene file. Frame: odom, origin on the floor under the robot's base, x forward."""
+
+    name: str
+    task: str
+    room: Room
+    tables: dict[str, Table]
+    bins: dict[str, Bin]
+    parcels: Parcels | None = None
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """One parcel as drawn.
+
+    Attributes:
+        name: parcel_1, parcel_2, ...
+        position: Centre (3,) [m].
+        yaw: About z [rad].
+        size: Full edge lengths (3,) [m]: depth, width, height.
+        mass: [kg].
+        friction: Sliding coefficient.
+        goal: Name of its bin.
+    """
+
+    name: str
+    position: np.ndarray
+    yaw: float
+    size: np.ndarray
+    mass: float
+    friction: float
+    goal: str
+
+    @property
+    def orientation(self) -> np.ndarray:
+        """Quaternion xyzw (4,)."""
+        return np.array((0.0, 0.0, np.sin(0.5 * self.yaw), np.cos(0.5 * self.yaw)))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A scene with its parcels drawn for one seed."""
+
+    scene: Scene
+    seed: int
+    parcels: tuple[Parcel, ...]
+
+    def fixed_objects(self) -> list[ObjectState]:
+        """Tables and bins."""
+        level = np.array((0.0, 0.0, 0.0, 1.0))
+        objects = []
+        for name, table in self.scene.tables.items():
+            centre = np.array((*table.position, 0.5 * table.height))
+            objects.append(ObjectState(name, "table", centre, level, np.array((*table.size, table.height))))
+        for name, item in self.scene.bins.items():
+            centre = np.array((*item.position, item.height + 0.5 * item.wall_height))
+            objects.append(ObjectState(name, "bin", centre, level, np.array((*item.size, item.wall_height))))
+        return objects
+
+
+def load(path: str | Path) -> Scene:
+    """Read a scene file.
+
+    Raises:
+        ConfigError: the file does not fit, or it has parcels but no table under them or no bin for them.
+    """
+    scene = config.load(Scene, path)
+    if scene.parcels is not None:
+        if not scene.bins:
+            raise ConfigError(path, "bins", "none", "at least one: parcels need a goal")
+        for i, (x, y, _) in enumerate(scene.parcels.places):
+            if _support(scene, x, y) is None:
+                raise ConfigError(path, f"parcels.places[{i}]", f"({x}, {y}) on no table", "a place on a table")
+    return scene
+
+
+def draw(scene: Scene, seed: int) -> Layout:
+    """Draw the parcels of a scene.
+
+    Args:
+        scene: The scene.
+        seed: The same seed gives the same parcels.
+    """
+    random = np.random.default_rng(seed)
+    parcels: list[Parcel] = []
+    if scene.parcels is not None:
+        kind = scene.parcels
+        order = random.permutation(len(kind.places))[: kind.count]
+        # As even as can be: a bin holds few parcels side by side.
+        shuffled = [list(scene.bins)[i] for i in random.permutation(len(scene.bins))]
+        goals = [shuffled[i % len(shuffled)] for i in range(kind.count)]
+        for i, place in enumerate(sorted(order)):
+            x, y, yaw = kind.places[place]
+            size = np.round(random.uniform(kind.size_low, kind.size_high), 3)
+            support = _support(scene, x, y)
+            assert support is not None  # load() checked it
+            shift = random.uniform(-kind.position_spread, kind.position_spread, 2)
+            parcels.append(
+                Parcel(
+                    name=f"parcel_{i + 1}",
+                    position=np.array((x + shift[0], y + shift[1], support.height + 0.5 * size[2])),
+                    yaw=yaw + float(random.uniform(-kind.yaw_spread, kind.yaw_spread)),
+                    size=size,
+                    mass=float(random.uniform(*kind.mass)),
+                    friction=float(random.uniform(*kind.friction)),
+                    goal=goals[i],
+                )
+            )
+    return Layout(scene, seed, tuple(parcels))
+
+
+def _support(scene: Scene, x: float, y: float) -> Table | None:
+    for table in scene.tables.values():
+        inside = np.abs(np.subtract((x, y), table.position)) <= 0.5 * np.asarray(table.size)
+        if inside.all():
+            return table
+    return None

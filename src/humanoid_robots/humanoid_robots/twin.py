@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The twin without ROS: physics, servos and sensors on one simulated clock. Commands in, readings out, period by period."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from humanoid_core.task import Task
+from humanoid_description import Robot
+from humanoid_robots.events import SceneWatch
+from humanoid_robots.lidar import SLICES, LidarScanner
+from humanoid_robots.plant import Plant
+from humanoid_robots.readings import EventReading, ObjectsReading, Reading
+from humanoid_robots.rendering import RenderThread, View, views_of
+from humanoid_robots.scene import Scene, draw
+from humanoid_robots.servo import Mode, SetPoints
+from humanoid_robots.tactile import TactileSkin
+
+_SECOND = 1_000_000_000
+_WATCH_RATE = 50.0  # of contacts and objects, for events [Hz]
+START_NS = _SECOND  # a stamp of zero means "none" to ROS
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the twin runs.
+
+    Attributes:
+        control_rate: Control periods per second [Hz].
+        substeps: Physics steps per control period.
+        base: "fixed": the base is held at standing height.
+        command_timeout: Silence of commands that starts a soft stop [s].
+        stop_decay: Time constant of the soft stop [s].
+        objects_rate: Of object poses [Hz].
+        base_rate: Of the base's pose [Hz].
+        cameras: Names of the cameras that are drawn; None: all of the robot's.
+        lidar: Whether the LiDAR scans.
+    """
+
+    control_rate: float = 500.0
+    substeps: int = 2
+    base: Literal["fixed", "free"] = "fixed"
+    command_timeout: float = 0.1
+    stop_decay: float = 0.05
+    objects_rate: float = 30.0
+    base_rate: float = 100.0
+    cameras: tuple[str, ...] | None = None
+    lidar: bool = True
+
+
+class Schedule:
+    """Which streams are due at an instant: the first instant of each of their periods."""
+
+    def __init__(self, rates: dict[str, float], period_ns: int) -> None:
+        self._rates = {name: rate for name, rate in rates.items() if rate > 0.0}
+        self._period_ns = period_ns
+
+    def due(self, stamp: int) -> list[str]:
+        """Names of the streams whose turn it is at `stamp` [ns]."""
+        before = stamp - self._period_ns
+        return [name for name, rate in self._rates.items() if int(stamp * rate) // _SECOND != int(before * rate) // _SECOND]
+
+
+class Twin:
+    """A simulated robot in a scene.
+
+    Args:
+        robot: The robot.
+        scene: The scene.
+        task: The scene's task, if it has one.
+        seed: Of the scene.
+        settings: How it runs.
+        images: Draws the cameras; None: no cameras.
+    """
+
+    def __init__(
+        self,
+        robot: Robot,
+        scene: Scene,
+        task: Task | None,
+        seed: int,
+        settings: Settings,
+        images: RenderThread | None = None,
+    ) -> None:
+        config = robot.config
+        self.robot = robot
+        self.settings = settings
+        self.now = START_NS
+        self.period_ns = round(_SECOND / settings.control_rate)
+        self._images = images
+        self._views = [
+            view for view in views_of(config) if settings.cameras is None or view.camera in settings.cameras
+        ]
+        rates = {"joints": config.joint_state_rate, "objects": settings.objects_rate, "base": settings.base_rate}
+        rates |= {f"imu/{place}": imu.rate for place, imu in config.imus.items()}
+        rates |= {f"wrench/{place}": wrench.rate for place, wrench in config.wrenches.items()}
+        rates |= {"tactile": max((pad.rate for pad in config.tactile.values()), default=0.0), "watch": _WATCH_RATE}
+        if config.lidar is not None and settings.lidar:
+            rates["lidar"] = config.lidar.rate * SLICES
+        if images is not None:
+            rates |= {f"view/{i}": view.imager.rate for i, view in enumerate(self._views)}
+        self._schedule = Schedule(rates, self.period_ns)
+        self._pending: list[Reading] = []
+        self._setpoints: SetPoints | None = None
+        self.reset(scene, task, seed)
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        """All movable joints, in the order of the readings."""
+        return self.plant.handles.joints
+
+    @property
+    def mode(self) -> Mode:
+        """Whether the robot follows commands."""
+        assert self._setpoints is not None
+        return self._setpoints.mode
+
+    @property
+    def views(self) -> list[View]:
+        """The imagers that are drawn."""
+        return self._views if self._images is not None else []
+
+    def reset(self, scene: Scene, task: Task | None, seed: int) -> None:
+        """Set up a scene anew. Time goes on, and the robot stays where it is.
+
+        Args:
+            scene: The scene.
+            task: Its task, if it has one.
+            seed: Of its parcels.
+        """
+        settings, old = self.settings, getattr(self, "plant", None)
+        if self._images is not None:
+            self._images.stop()
+        self.plant = Plant(self.robot, draw(scene, seed), 1.0 / settings.control_rate, settings.substeps, settings.base)
+        handles = self.plant.handles
+        if old is None:
+            self._setpoints = SetPoints(
+                handles.joints,
+                handles.home,
+                handles.lower,
+                handles.upper,
+                settings.command_timeout,
+                settings.stop_decay,
+            )
+        else:
+            reading = old.joints(self.now)
+            self.plant.adopt(reading.position, reading.velocity)
+        config = self.robot.config
+        self._skin = TactileSkin(config.tactile, self.plant.model)
+        self._watch = SceneWatch(task.success if task is not None else None)
+        self._lidar = LidarScanner(config.lidar, self.plant.model) if config.lidar is not None else None
+        if self._images is not None and self._views:
+            self._images.start(self.plant.model, self._views)
+        self._pending.append(EventReading(self.now, "reset", detail=f"scene {scene.name}, seed {seed}"))
+
+    def command(
+        self,
+        names: Sequence[str],
+        position: np.ndarray,
+        velocity: np.ndarray | None = None,
+        effort: np.ndarray | None = None,
+    ) -> None:
+        """Take a command; see SetPoints.receive.
+
+        Raises:
+            MessageError: it cannot be used.
+        """
+        assert self._setpoints is not None
+        self._setpoints.receive(self.now, names, position, velocity, effort)
+
+    def step(self) -> list[Reading]:
+        """Advance by one control period.
+
+        Returns:
+            Everything measured at the beginning of the period, stamped so. Images come later, from the rendering thread.
+        """
+        assert self._setpoints is not None
+        stamp, plant = self.now, self.plant
+        self._setpoints.advance(stamp, plant.period)
+        plant.begin(self._setpoints.position, self._setpoints.velocity, self._setpoints.effort)
+        readings, self._pending = self._pending, []
+        views: list[View] = []
+        for name in self._schedule.due(stamp):
+            kind, _, place = name.partition("/")
+            if kind == "view":
+                views.append(self._views[int(place)])
+            else:
+                readings += self._read(kind, place, stamp)
+        if views and self._images is not None:
+            self._images.submit(stamp, plant.configuration, views)
+        plant.finish()
+        self.now = stamp + self.period_ns
+        return readings
+
+    def close(self) -> None:
+        """Finish the images that wait and end the rendering thread."""
+        if self._images is not None:
+            self._images.stop()
+
+    def _read(self, kind: str, place: str, stamp: int) -> Sequence[Reading]:
+        plant = self.plant
+        if kind == "joints":
+            return [plant.joints(stamp)]
+        if kind == "imu":
+            return [plant.imu(place, stamp)]
+        if kind == "wrench":
+            return [plant.wrench(place, stamp)]
+        if kind == "tactile":
+            return self._skin.read(plant.data, stamp)
+        if kind == "objects":
+            return [ObjectsReading(stamp, plant.objects())]
+        if kind == "base":
+            return [plant.base(stamp)]
+        if kind == "watch":
+            return self._watch.observe(stamp, plant.objects(), plant.touch())
+        assert kind == "lidar" and self._lidar is not None
+        cloud = self._lidar.scan(plant.data, stamp)
+        return [] if cloud is None else [cloud]
