@@ -1,0 +1,539 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operator frames to robot joint targets: the whole of it, for any robot, with no clock and no ROS.
+
+    retargeter = Retargeter(humanoid_description.load(path), load_settings())
+    retargeter.start(measured joint positions by name)
+    retargeter.update(frame)          # as frames come
+    targets = retargeter.tick(stamp)  # as often as targets are wanted
+
+docs/teleoperation.md tells the method and its sources.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pinocchio as pin
+
+from humanoid_core import rotations
+from humanoid_core.errors import HumanoidError
+from humanoid_description import Robot
+from humanoid_teleop import arm_solver
+from humanoid_teleop.arm_solver import ArmTask
+from humanoid_teleop.calibration import OperatorCalibration, calibrate
+from humanoid_teleop.collision import NearPairs, SelfCollision
+from humanoid_teleop.filtering import BAD, JUMPED, InputLimits, PoseGate
+from humanoid_teleop.follower import FOLLOWING, HOLDING, IDLE, PoseFollower, brakeable, limited, soft_reach
+from humanoid_teleop.hands import HandRetargeter
+from humanoid_teleop.limits import braking_velocity, velocity_box
+from humanoid_teleop.mapping import BodyMapping
+from humanoid_teleop.operator import LOST, PART_INDEX, SIDES, OperatorFrame
+from humanoid_teleop.settings import Settings
+from humanoid_teleop.upper_body import Arm, UpperBody
+
+WAITING, CALIBRATING, READY, ENGAGED = "waiting", "calibrating", "ready", "engaged"
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What the robot's joints are to do.
+
+    Attributes:
+        joints: n names: torso, arms, hands.
+        position: (n,) [rad].
+        velocity: (n,) [rad/s].
+    """
+
+    joints: tuple[str, ...]
+    position: np.ndarray
+    velocity: np.ndarray
+
+
+@dataclass
+class WristError:
+    """Robot's wrist against the scaled operator's, newest step.
+
+    Attributes:
+        position: Against where the operator's wrist is, before soft reach and ramp [m]; NaN unless the arm follows.
+        rotation: [rad].
+    """
+
+    position: float = math.nan
+    rotation: float = math.nan
+
+
+@dataclass
+class Counts:
+    """Operator frames since the start: used, lost by sequence number, and refused or partly refused."""
+
+    frames: int = 0
+    lost: int = 0
+    rejected: int = 0
+    failed_steps: int = 0
+    guarded_steps: int = 0
+
+
+class _ArmState:
+    """What is remembered of one arm."""
+
+    def __init__(self, arm: Arm, settings: Settings) -> None:
+        self.arm = arm
+        self.follower = PoseFollower(settings, settings.clutched)
+        self.gate = PoseGate(InputLimits(settings.input_speed, settings.input_turn_rate, settings.jump_frames))
+        self.elbow = np.zeros(3)
+        self.wanted = False  # engaged by the person
+        self.released = False  # seen not engaged since the arm last stopped following
+        self.last_target: tuple[np.ndarray, np.ndarray] | None = None
+        self.error = WristError()
+
+
+class Retargeter:
+    """Follows one person with one robot.
+
+    Args:
+        robot: The robot.
+        settings: See settings.py.
+        calibration: The person; None: measured from the first frames.
+
+    Attributes:
+        counts: Of frames and steps.
+        calibration: The person, once known.
+    """
+
+    def __init__(self, robot: Robot, settings: Settings, calibration: OperatorCalibration | None = None) -> None:
+        self._settings = settings
+        self.body = UpperBody(robot)
+        self._limits = replace(
+            self.body.limits,
+            velocity=settings.velocity_share * self.body.limits.velocity,
+            acceleration=settings.acceleration_share * self.body.limits.acceleration,
+        )
+        self._data = self.body.model.createData()
+        self._collision = SelfCollision(
+            self.body.model, self.body.geometry, settings.collision_watch, settings.collision_rows
+        )
+        commanded = [side for side in SIDES if side in robot.config.hands and robot.config.hands[side].group in robot.config.commanded]
+        self._hands = {side: HandRetargeter(robot, side, settings) for side in commanded}
+        self.joints = self.body.joints + tuple(joint for hand in self._hands.values() for joint in hand.joints)
+        self._posture_weight = settings.posture_weight**2 * self.body.posture_weights
+        self._frames: list[OperatorFrame] = []
+        self.calibration = calibration
+        self._mapping = self._make_mapping(calibration) if calibration else None
+        self.counts = Counts()
+        self._newest: OperatorFrame | None = None
+        self._zero: int | None = None  # stamp that times in seconds count from
+        self._q: np.ndarray | None = None
+        self._v = np.zeros(len(self.body.joints))
+        self._time: float | None = None
+        self._near = NearPairs(np.zeros(0, int), np.zeros(0), np.zeros((0, self.body.model.nv)))
+        self._arms = {side: _ArmState(arm, settings) for side, arm in self.body.arms.items()}
+        self._chest = PoseFollower(settings, clutched=False)
+        self._last_turn: np.ndarray | None = None
+        limits = InputLimits(settings.input_speed, settings.input_turn_rate, settings.jump_frames)
+        self._gates = {part: PoseGate(limits) for part in ("head", "torso", "pelvis", "left_shoulder", "right_shoulder")}
+
+    # --- state ---
+
+    @property
+    def state(self) -> str:
+        """WAITING, CALIBRATING, READY, ENGAGED or HOLDING, for the person."""
+        if self._newest is None or self._q is None:
+            return WAITING
+        if self._mapping is None:
+            return CALIBRATING
+        states = [arm.follower.state for arm in self._arms.values()]
+        if FOLLOWING in states:
+            return ENGAGED
+        return HOLDING if HOLDING in states else READY
+
+    @property
+    def arm_states(self) -> dict[str, str]:
+        """IDLE, FOLLOWING or HOLDING by side."""
+        return {side: arm.follower.state for side, arm in self._arms.items()}
+
+    @property
+    def errors(self) -> dict[str, WristError]:
+        """By side."""
+        return {side: arm.error for side, arm in self._arms.items()}
+
+    @property
+    def scale(self) -> float:
+        """Robot's arm length over the person's; NaN before calibration."""
+        return self._mapping.scale if self._mapping else math.nan
+
+    @property
+    def mapping(self) -> BodyMapping | None:
+        """From the person to the robot, once calibrated."""
+        return self._mapping
+
+    @property
+    def closest(self) -> tuple[float, str, str]:
+        """Distance [m] of the nearest pair of links, and their names; NaN where none is nearer than watched."""
+        return self._collision.nearest
+
+    @property
+    def at_limit(self) -> list[str]:
+        """Joints within 1 mrad of an end of their range."""
+        if self._q is None:
+            return []
+        near = np.minimum(self._limits.upper - self._q, self._q - self._limits.lower) < 1e-3
+        return [self.body.joints[index] for index in np.flatnonzero(near)]
+
+    @property
+    def newest_stamp(self) -> int | None:
+        """Stamp of the newest operator frame [ns]."""
+        return self._newest.stamp if self._newest else None
+
+    def at_rest(self) -> bool:
+        """Nothing follows and nothing moves."""
+        return not self._v.any() and all(state == IDLE for state in self.arm_states.values())
+
+    # --- inputs ---
+
+    def start(self, positions: Mapping[str, float]) -> None:
+        """Begin, or begin again while nothing is engaged, where the robot is.
+
+        Args:
+            positions: Measured joint positions by name [rad]; a missing joint is taken to be at home.
+
+        Raises:
+            HumanoidError: a position is not finite.
+        """
+        q = np.array([positions.get(joint, home) for joint, home in zip(self.body.joints, self.body.home)], dtype=float)
+        if not np.isfinite(q).all():
+            raise HumanoidError(f"joint positions to start from: found {q.tolist()}, expected finite numbers")
+        self._q, self._v = q, np.zeros(len(q))
+        for arm in self._arms.values():
+            arm.follower.state = IDLE
+        self._chest.state = IDLE
+        for hand in self._hands.values():
+            hand.start(positions)
+        pin.computeJointJacobians(self.body.model, self._data, q)
+        self._collision.reset(self._data)
+        self._near = self._collision.measure(self._data)
+
+    def update(self, frame: OperatorFrame) -> None:
+        """Take in an operator frame. Frames out of order and poses that cannot be are counted and left out."""
+        if self._newest is not None:
+            if frame.stamp <= self._newest.stamp:
+                self.counts.rejected += 1
+                return
+            if frame.sequence > self._newest.sequence + 1:
+                self.counts.lost += frame.sequence - self._newest.sequence - 1
+        if self._zero is None:
+            self._zero = frame.stamp
+        time = self._seconds(frame.stamp)
+        self._newest = frame
+        self.counts.frames += 1
+        frame, jumped = self._checked(frame, time)
+        for side, arm in self._arms.items():
+            arm.wanted = frame.hand(side).engaged
+            arm.released = arm.released or not arm.wanted
+            if not arm.wanted and arm.follower.state != IDLE:
+                arm.follower.state = IDLE
+        if self._mapping is None:
+            self._calibrate(frame)
+        if self._mapping is None:
+            return
+        body = self._mapping.body(frame)
+        for side, arm in self._arms.items():
+            target = body.arms[side]
+            if target is not None:
+                arm.follower.measured(time, target.wrist, target.rotation, bool(jumped & {"", f"{side}_wrist"}))
+                arm.elbow = target.elbow
+            if side in self._hands:
+                self._hands[side].update(frame.hand(side))
+        if body.torso is not None:
+            self._chest.measured(time, np.zeros(3), body.torso, bool(jumped & {"", "torso"}))
+
+    def tick(self, stamp: int) -> Targets:
+        """Targets for a time, in order of time.
+
+        Args:
+            stamp: What the targets are meant for [ns].
+
+        Raises:
+            HumanoidError: called before `start`.
+        """
+        if self._q is None:
+            raise HumanoidError("targets asked for before the robot's joint positions are known")
+        if self._zero is None:
+            self._zero = stamp
+        time = self._seconds(stamp)
+        if self._time is None:
+            self._time = time
+        elapsed = time - self._time
+        if elapsed > 0.0:
+            # A late tick is made up for in steps of at most max_step; after a long pause the rest of the time is left out.
+            steps = min(math.ceil(elapsed / self._settings.max_step - 1e-9), 10)
+            dt = min(elapsed / steps, self._settings.max_step)
+            for step in range(steps - 1, -1, -1):
+                self._step(time - step * dt, dt)
+            self._time = time
+        hands = self._hands.values()
+        position = np.concatenate([self._q, *(hand.position for hand in hands)])
+        velocity = np.concatenate([self._v, *(hand.velocity for hand in hands)])
+        return Targets(self.joints, position, velocity)
+
+    # --- input ---
+
+    def _seconds(self, stamp: int) -> float:
+        assert self._zero is not None
+        return (stamp - self._zero) * 1e-9
+
+    def _checked(self, frame: OperatorFrame, time: float) -> tuple[OperatorFrame, set[str]]:
+        """The frame without what cannot be, and which parts jumped; "" among them: what wrists are measured from did."""
+        finite = np.isfinite(frame.positions).all(axis=1) & np.isfinite(frame.rotations).all(axis=1)
+        norms = np.sqrt(np.einsum("ij,ij->i", frame.rotations, frame.rotations))
+        good = finite & (norms > 0.5) & (norms < 2.0)
+        validity = np.where(good, frame.validity, LOST)
+        bad = bool((validity != frame.validity).any())
+        norms[~good] = 1.0
+        checked = replace(
+            frame,
+            positions=np.where(good[:, None], frame.positions, 0.0),
+            rotations=np.where(good[:, None], frame.rotations / norms[:, None], (0.0, 0.0, 0.0, 1.0)),
+            validity=validity,
+        )
+        jumped = set()
+        gates = {**self._gates, **{f"{side}_wrist": arm.gate for side, arm in self._arms.items()}}
+        for part, gate in gates.items():
+            index = PART_INDEX[part]
+            if validity[index] == LOST:
+                continue
+            verdict = gate.check(time, checked.positions[index], checked.rotations[index])
+            if verdict == BAD:
+                validity[index] = LOST
+                bad = True
+            elif verdict == JUMPED:
+                jumped.add(part if part.endswith("_wrist") or part == "torso" else "")
+        self.counts.rejected += bad
+        return checked, jumped
+
+    def _calibrate(self, frame: OperatorFrame) -> None:
+        self._frames.append(frame)
+        if len(self._frames) >= self._settings.calibration_frames:
+            frames, self._frames = self._frames, []
+            self.calibration = calibrate(frames, self._settings.operator_height)
+            self._mapping = self._make_mapping(self.calibration)
+
+    def _make_mapping(self, calibration: OperatorCalibration) -> BodyMapping:
+        return BodyMapping(calibration, self.body.reach, self.body.half_shoulders)
+
+    # --- one step ---
+
+    def _step(self, time: float, dt: float) -> None:
+        assert self._q is not None
+        model, data, limits = self.body.model, self._data, self._limits
+        low, high = velocity_box(self._q, self._v, dt, limits)
+        brake = np.minimum(np.maximum(braking_velocity(self._v, dt, limits.acceleration), low), high)
+        torso = pin.updateFramePlacement(model, data, self.body.torso)
+        chest = torso.act(self.body.chest)
+        self._watch_inputs(time)
+
+        v = brake.copy()
+        if self._chest.state == FOLLOWING:
+            v[self.body.waist] = self._waist(time, dt, torso, low, high)
+        else:
+            self._last_turn = None
+        tasks = []
+        posture = np.zeros(len(v))
+        for arm in self._arms.values():
+            if arm.follower.state == FOLLOWING:
+                tasks.append(self._arm_task(arm, time, dt, torso, chest, v))
+                gain = self._settings.posture_rate * arm.follower.progress(time)
+                posture[arm.arm.joints] = gain * (self.body.home - self._q)[arm.arm.joints]
+
+        solved = arm_solver.solve(tasks, posture, self._posture_weight, low, high, v, *self._approach(dt))
+        if solved is None:
+            self.counts.failed_steps += 1
+            solved = brake
+        self._move(solved, brake, dt)
+        for arm in self._arms.values():
+            self._measure_error(arm, time)
+        for side, hand in self._hands.items():
+            hand.step(dt, follow=self._arms[side].follower.state == FOLLOWING)
+
+    def _watch_inputs(self, time: float) -> None:
+        """Engage what asks for it and let go of what is lost."""
+        for arm in self._arms.values():
+            follower = arm.follower
+            fresh = time - follower.seen <= self._settings.hold_after
+            if follower.state == FOLLOWING and not fresh:
+                follower.state = HOLDING
+            if follower.state != FOLLOWING:
+                arm.last_target = None
+                if fresh and arm.wanted and arm.released:
+                    arm.released = False
+                    follower.engage(time, *self._wrist(arm))
+        following = any(arm.follower.state == FOLLOWING for arm in self._arms.values())
+        fresh = time - self._chest.seen <= self._settings.hold_after
+        if not (following and fresh and self._settings.waist and self.body.waist.size):
+            self._chest.state = IDLE
+        elif self._chest.state != FOLLOWING:
+            self._chest.engage(time, np.zeros(3), rotations.quaternion(self._data.oMf[self.body.torso].rotation))
+
+    def _wrist(self, arm: _ArmState) -> tuple[np.ndarray, np.ndarray]:
+        """The robot's wrist from its chest, base axes (3,) [m], and its operator axes, quaternion xyzw (4,)."""
+        torso = self._data.oMf[self.body.torso]
+        wrist = pin.updateFramePlacement(self.body.model, self._data, arm.arm.wrist)
+        turn = rotations.quaternion(wrist.rotation @ arm.arm.wrist_from_operator)
+        return wrist.translation - torso.act(self.body.chest), turn
+
+    def _waist(self, time: float, dt: float, torso: pin.SE3, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Velocities of the waist's joints towards the person's chest."""
+        waist = self.body.waist
+        _, target = self._chest.target(time)
+        now = rotations.quaternion(torso.rotation)
+        turn = _turn(now, target)
+        ahead = np.zeros(3) if self._last_turn is None else _turn(self._last_turn, target) / dt
+        self._last_turn = target
+        ahead = limited(ahead, self._settings.hand_turn_rate)
+        acceleration = float(self._limits.acceleration[waist].min())
+        rate = ahead + brakeable(turn - ahead * dt, 0.5 * acceleration, dt)
+        jacobian = self._data.J[3:, waist]
+        normal = jacobian.T @ jacobian + 1e-4 * np.eye(len(waist))
+        return np.minimum(np.maximum(np.linalg.solve(normal, jacobian.T @ rate), low[waist]), high[waist])
+
+    def _arm_task(self, arm: _ArmState, time: float, dt: float, torso: pin.SE3, chest: np.ndarray, v: np.ndarray) -> ArmTask:
+        settings, side = self._settings, arm.arm
+        columns = side.joints
+        wrist, turned = self._wrist(arm)
+        shoulder = torso.act(side.shoulder) - chest
+
+        # Where to
+        wanted, rotation = arm.follower.target(time)
+        reach = side.reach
+        position = shoulder + soft_reach(wanted - shoulder, settings.reach_soft * reach, settings.reach_hard * reach)
+        if settings.clutched:
+            beyond = wanted - position
+            excess = beyond - limited(beyond, settings.windup)
+            if excess.any():
+                arm.follower.slide(-excess)
+        ahead, ahead_turn = np.zeros(3), np.zeros(3)
+        if arm.last_target is not None:
+            ahead = limited((position - arm.last_target[0]) / dt, settings.hand_speed)
+            ahead_turn = limited(_turn(arm.last_target[1], rotation) / dt, settings.hand_turn_rate)
+        arm.last_target = (position, rotation)
+        error, error_turn = position - wrist, _turn(turned, rotation)
+        rate = ahead + brakeable(error - ahead * dt, settings.hand_acceleration, dt)
+        rate_turn = ahead_turn + brakeable(error_turn - ahead_turn * dt, settings.hand_turn_acceleration, dt)
+        rate = limited(rate, settings.hand_speed)
+        rate_turn = limited(rate_turn, settings.hand_turn_rate)
+
+        # How: Jacobian of a point p from that of the base's origin, J_p = J_v - [p]x J_w
+        jacobian = self._data.J
+        point = wrist + chest
+        arm_part = jacobian[:, columns]
+        rows = np.empty((7, len(columns)))
+        rows[:3] = arm_part[:3] - _skew(point) @ arm_part[3:]
+        rows[3:6] = settings.rotation_weight * arm_part[3:]
+        waist = self.body.waist
+        if waist.size:
+            # The wrist is wanted relative to the chest, its rotation in the base.
+            moving = jacobian[3:, waist] @ v[waist]
+            rate = rate - _crossed(moving, wrist)
+            rate_turn = rate_turn - moving
+        rates = np.empty(7)
+        rates[:3], rates[3:6] = rate, settings.rotation_weight * rate_turn
+        rows[6], rates[6] = self._elbow_task(arm, time, shoulder + chest, point, arm_part)
+        size = float(error @ error) ** 0.5
+        damping = settings.damping**2 + (settings.error_damping * min(size, 0.3)) ** 2
+        return ArmTask(columns, rows, rates, damping)
+
+    def _elbow_task(
+        self, arm: _ArmState, time: float, shoulder: np.ndarray, wrist: np.ndarray, jacobian: np.ndarray
+    ) -> tuple[np.ndarray, float]:
+        """Weighted row (7,) and rate: turn the elbow about the line from shoulder to wrist to where the person's is."""
+        none = np.zeros(jacobian.shape[1]), 0.0
+        settings = self._settings
+        bend = math.sqrt(float(arm.elbow @ arm.elbow))
+        weight = settings.elbow_weight * min(bend / 0.15, 1.0) * arm.follower.progress(time)
+        if weight < 1e-6:
+            return none
+        elbow = pin.updateFramePlacement(self.body.model, self._data, arm.arm.elbow).translation
+        line = wrist - shoulder
+        length = math.sqrt(float(line @ line))
+        if length < 1e-3:
+            return none
+        line = line / length
+        across = elbow - shoulder
+        across = across - line * float(line @ across)
+        radius = math.sqrt(float(across @ across))
+        wanted = arm.elbow - line * float(line @ arm.elbow)
+        if radius < 5e-3 or float(wanted @ wanted) < 1e-6:
+            return none
+        angle = math.atan2(float(line @ _crossed(across, wanted)), float(across @ wanted))
+        tangent = _crossed(line, across) / radius
+        row = tangent @ jacobian[:3] + _crossed(elbow, tangent) @ jacobian[3:]
+        rate = radius * min(max(settings.elbow_rate * angle, -4.0), 4.0)
+        return weight * row, weight * rate
+
+    def _approach(self, dt: float) -> tuple[np.ndarray, np.ndarray]:
+        """Gradients (k, n) of the near pairs' distances and how fast each may shrink (k,) [m/s]."""
+        near = self._near
+        if not self._settings.collision or not near.pairs.size:
+            return near.gradients[:0], near.distances[:0]
+        room = np.maximum(near.distances - self._settings.collision_distance, 0.0)
+        step = self._settings.collision_acceleration * dt
+        return near.gradients, np.sqrt(step * step + 2.0 * self._settings.collision_acceleration * room) - step
+
+    def _move(self, v: np.ndarray, brake: np.ndarray, dt: float) -> None:
+        """Take the step, or brake where it would bring links that are too near nearer still."""
+        start = self._q
+        assert start is not None
+        before = self._near
+        self._place(start, v, dt)
+        if self._settings.collision and self._worse(before):
+            self.counts.guarded_steps += 1
+            self._collision.moved(self._v * dt)
+            self._place(start, brake, dt)
+
+    def _worse(self, before: NearPairs) -> bool:
+        """Whether a pair inside the hard distance came closer in the last step."""
+        hard = 0.5 * self._settings.collision_distance
+        if not self._near.distances.size or self._near.distances[0] >= hard:
+            return False
+        known = dict(zip(before.pairs.tolist(), before.distances.tolist()))
+        for pair, distance in zip(self._near.pairs.tolist(), self._near.distances.tolist()):
+            if distance < hard and distance < known.get(pair, math.inf) - 1e-7:
+                return True
+        return False
+
+    def _place(self, start: np.ndarray, v: np.ndarray, dt: float) -> None:
+        q = start + v * dt
+        inside = (start >= self._limits.lower) & (start <= self._limits.upper)
+        q = np.where(inside, np.minimum(np.maximum(q, self._limits.lower), self._limits.upper), q)
+        self._q, self._v = q, v
+        pin.computeJointJacobians(self.body.model, self._data, q)
+        self._collision.moved(v * dt)
+        self._near = self._collision.measure(self._data)
+
+    def _measure_error(self, arm: _ArmState, time: float) -> None:
+        if arm.follower.state != FOLLOWING or arm.last_target is None:
+            arm.error = WristError()
+            return
+        pin.updateFramePlacement(self.body.model, self._data, self.body.torso)
+        position, rotation = self._wrist(arm)
+        wanted, turned = arm.follower.target(time)
+        difference = wanted - position
+        arm.error = WristError(math.sqrt(float(difference @ difference)), rotations.angle(rotation, turned))
+
+
+def _turn(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Rotation vector (3,), in the frame that both are given in, that takes quaternion a to b."""
+    return rotations.log(rotations.multiply(b, rotations.inverse(a)))
+
+
+def _skew(p: np.ndarray) -> np.ndarray:
+    x, y, z = p.tolist()
+    return np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+
+
+def _crossed(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    ax, ay, az = a.tolist()
+    bx, by, bz = b.tolist()
+    return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
