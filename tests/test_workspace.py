@@ -12,6 +12,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from humanoid_core import endpoints
+
 ROOT = Path(__file__).parent.parent
 UNDERLAY = ROOT / "src" / "underlay"
 PACKAGES = sorted(path.parent for path in (ROOT / "src").glob("humanoid_*/package.xml"))
@@ -162,3 +164,19 @@ def test_no_machine_is_named():
     pattern = re.compile(r"(?<![\w.])/(root|work|home/\w+)/")
     for path in [*our_files(), *(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "Makefile"]:
         assert not pattern.search(path.read_text(encoding="utf-8")) or path == Path(__file__), path
+
+
+def test_the_topic_table_is_complete():
+    names = {
+        value.name.replace("{", "<").replace("}", ">")
+        for value in vars(endpoints).values()
+        if isinstance(value, endpoints.Endpoint)
+    }
+    table = (ROOT / "docs" / "topics.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)) == names
+
+
+def test_links_in_the_documents_lead_somewhere():
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "src").rglob("README.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"
