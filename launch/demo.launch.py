@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The main job end to end: a whole cell with the twin collects some episodes by itself, then shuts down."""
 
+from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, RegisterEventHandler, Shutdown
 from launch.event_handlers import OnProcessExit
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from humanoid_bringup.launching import in_robot_namespace, include, share
-from launch import LaunchDescription
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -4,6 +4,7 @@
 The bag's joint states and scene come along, so that what the pipeline answers now can be compared with its answer then.
 """
 
+from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, RegisterEventHandler, Shutdown
 from launch.conditions import IfCondition
 from launch.event_handlers import OnProcessExit
@@ -21,7 +22,6 @@ from humanoid_bringup.launching import (
     share,
     when,
 )
-from launch import LaunchDescription
 
 # Inputs of the pipeline, relative to the namespace; everything else in the bag was an answer.
 PLAYED = ["operator/frame", "joint_states", "robot/status", "scene/objects", "time_scale"]

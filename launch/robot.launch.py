@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything that runs at the robot: driver or twin, limiter, robot_state_publisher, synchronisation, recorder."""
 
+from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
@@ -18,7 +19,6 @@ from humanoid_bringup.launching import (
     simulated,
     when,
 )
-from launch import LaunchDescription
 
 
 def generate_launch_description() -> LaunchDescription:

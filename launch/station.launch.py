@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything that runs at the person: operator device, retargeting, heartbeat, view."""
 
+from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.conditions import IfCondition
 from launch.substitutions import EqualsSubstitution, LaunchConfiguration, NotEqualsSubstitution
@@ -16,7 +17,6 @@ from humanoid_bringup.launching import (
     share,
     when,
 )
-from launch import LaunchDescription
 
 
 def generate_launch_description() -> LaunchDescription:

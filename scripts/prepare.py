@@ -184,8 +184,9 @@ def build(what: str, source: Path, build_base: Path, install_base: Path) -> None
     if stamp.exists() and stamp.read_text() == wanted:
         return
     say(f"building the {what}")
+    packages = sorted(path.parent for path in source.glob("*/package.xml"))
     colcon = [
-        "colcon", "--log-base", str(build_base / "log"), "build", "--base-paths", str(source),
+        "colcon", "--log-base", str(build_base / "log"), "build", "--paths", *map(str, packages),
         "--build-base", str(build_base), "--install-base", str(install_base), "--merge-install", "--symlink-install",
         "--event-handlers", "console_cohesion-", "--cmake-args", "-DBUILD_TESTING=OFF", "-Wno-dev",
     ]  # fmt: skip

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
+from launch import LaunchContext, LaunchDescriptionEntity, Substitution
 from launch.actions import (
     DeclareLaunchArgument,
     GroupAction,
@@ -24,19 +25,20 @@ from launch.substitutions import (
     IfElseSubstitution,
     LaunchConfiguration,
     NotEqualsSubstitution,
-    PathJoinSubstitution,
 )
 from launch_ros.actions import Node, PushRosNamespace, SetParameter, SetRemap
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 from humanoid_bringup import transport
-from launch import LaunchContext, LaunchDescriptionEntity, Substitution
 
 
-def share(*parts: SomeSubstitutionsType, package: str = "humanoid_bringup") -> Substitution:
-    """A path in a package's share folder."""
-    return PathJoinSubstitution([FindPackageShare(package), *parts])
+def share(*parts: SomeSubstitutionsType, package: str = "humanoid_bringup") -> list[SomeSubstitutionsType]:
+    """A path in a package's share folder; a part may be a list of texts and substitutions, joined."""
+    path: list[SomeSubstitutionsType] = [FindPackageShare(package)]
+    for part in parts:
+        path += ["/", *(part if isinstance(part, list) else [part])]
+    return path
 
 
 def names_in(folder: str, suffix: str = ".yaml") -> list[str]:
@@ -77,7 +79,7 @@ def robot_arguments() -> list[DeclareLaunchArgument]:
     ]
 
 
-def robot_config() -> Substitution:
+def robot_config() -> list[SomeSubstitutionsType]:
     """Path of the chosen robot's configuration."""
     return share("config", "robots", [LaunchConfiguration("robot"), ".yaml"])
 
@@ -108,7 +110,8 @@ def include(
     Our own top-level files share their arguments by name. A package's file gets a scope of its own, since several
     packages call their parameter file `params`.
     """
-    source = PythonLaunchDescriptionSource(share("launch", f"{name}.launch.py", package=package or "humanoid_bringup"))
+    file = share("launch", f"{name}.launch.py", package=package or "humanoid_bringup")
+    source = PythonLaunchDescriptionSource(file)
     given = list(arguments.items())
     if not package:
         return IncludeLaunchDescription(source, launch_arguments=given, condition=condition)
