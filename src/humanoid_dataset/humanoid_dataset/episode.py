@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads one recorded episode: a rosbag2 folder with MCAP files and, where our recorder wrote it, `episode.yaml`.
 
-Works without ROS and without our message packages: each bag carries the definitions of its messages. One pass over the files
-collects the stamps of everything and the small messages; pictures and clouds are fetched when asked for, so that an episode
-of many gigabytes needs little memory. A damaged bag is read as far as it goes; `Episode.damage` says where it ends.
+Works without ROS and without our message packages: each bag carries the definitions of its messages. One pass over the
+files collects the stamps of everything and the small messages; pictures and clouds are fetched when asked for, so that
+an episode of many gigabytes needs little memory. A damaged bag is read as far as it goes; `Episode.damage` says where
+it ends.
 """
 
 from __future__ import annotations
@@ -218,6 +219,11 @@ class Episode:
         if topic not in self._tables:
             self._tables[topic] = _joint_table(list(self.messages(topic)), self._stamps(topic))
         return self._tables[topic]
+
+    def forget(self) -> None:
+        """Let go of all message contents; stamps, sizes and the sidecar stay."""
+        self._raw.clear()
+        self._tables.clear()
 
     def stream_by_full_name(self, name: str) -> Stream | None:
         """Stream of a topic by its name with namespace."""

@@ -37,7 +37,7 @@ def color(message: Any) -> np.ndarray:
 
 
 def depth(message: Any) -> np.ndarray:
-    """Depth of a sensor_msgs Image or compressedDepth CompressedImage, (h, w) float32 [m]; 0 where nothing was measured.
+    """Depth of an Image or a compressedDepth CompressedImage, (h, w) float32 [m]; 0 where nothing was measured.
 
     Raises:
         EpisodeError: the bytes are no depth picture.

@@ -58,8 +58,8 @@ def robot_facts(episode: Episode, robot_config: Path | str = "") -> RobotFacts:
 
     Args:
         episode: Its robot_description gives joints and their limits.
-        robot_config: Path of config/robots/<robot>.yaml; empty: the one of the model that robot_description or the sidecar
-            names, if it is at hand.
+        robot_config: Path of config/robots/<robot>.yaml; empty: the one of the model that robot_description or the
+            sidecar names, if it is at hand.
 
     Raises:
         ConfigError: the file named does not exist or is not a robot's.

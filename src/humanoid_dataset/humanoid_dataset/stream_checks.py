@@ -178,7 +178,7 @@ def expected_rate(stream: Stream, rule: StreamRule | None, robot: RobotFacts) ->
 def longest_gap(episode: Episode, stream: Stream, max_gap: float) -> tuple[float, str, int]:
     """Longest pause of a stream [s], where it is in words, and how many pauses are longer than `max_gap` [s].
 
-    Between messages stamps count. At either end of the episode reception counts, because a stamp may lie before the start.
+    Between messages stamps count. At either end of the episode reception counts: a stamp may lie before the start.
     """
     start, end = episode.span
     head = (int(stream.received[0]) - start) * 1e-9

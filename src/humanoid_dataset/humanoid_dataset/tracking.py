@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How well the robot followed its commands: lag by correlation, error once the lag is taken out, wrist error in space."""
+"""How well the robot followed its commands: lag, error once the lag is taken out, wrist error in space."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes small episodes that look like recorded ones, with defects where a test asks for them.
 
-The robot: a waist, two arms of two joints, a head camera carried by the waist and one at the left wrist, one LiDAR, one pad
-and one wrench.
+The robot: a waist, two arms of two joints, a head camera carried by the waist and one at the left wrist, one LiDAR,
+one pad and one wrench.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ URDF = """<robot name="testbot"><link name="base"/><link name="torso"/>
 <link name="camera_optical"/><joint name="camera" type="fixed"><parent link="torso"/><child link="camera_optical"/>
   <origin xyz="0 0 0.4"/></joint>
 {arms}</robot>"""
-ARM = """<link name="{s}_upper"/><joint name="{s}_shoulder" type="revolute"><parent link="torso"/><child link="{s}_upper"/>
+ARM = """<link name="{s}_upper"/>
+<joint name="{s}_shoulder" type="revolute"><parent link="torso"/><child link="{s}_upper"/>
   <origin xyz="0 {y} 0.3"/><axis xyz="0 1 0"/><limit lower="-2" upper="2" velocity="5" effort="30"/></joint>
 <link name="{s}_wrist"/><joint name="{s}_elbow" type="revolute"><parent link="{s}_upper"/><child link="{s}_wrist"/>
   <origin xyz="0 0 -0.25"/><axis xyz="0 1 0"/><limit lower="-2" upper="2" velocity="5" effort="30"/></joint>

@@ -182,7 +182,7 @@ def test_command_that_jumps(verdict):
     found = verdict(Plan(defect=change("joint_commands", lambda t: t >= 1.5, jump)))
     assert failed(found) == {"velocity_limits", "acceleration_limits"}
     assert "left_shoulder at 1.50 s" in result(found, "velocity_limits").detail
-    # 0.01 rad in one period of 2 ms is 5 rad/s against a limit of 3 rad/s; the wave itself adds up to 1.25 rad/s either way
+    # 0.01 rad in a period of 2 ms is 5 rad/s against a limit of 3 rad/s; the wave adds up to 1.25 rad/s either way
     assert result(found, "velocity_limits").measured == pytest.approx(100 * 5 / 3, abs=100 * 1.25 / 3)
 
 
