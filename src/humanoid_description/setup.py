@@ -4,8 +4,8 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-# The models lie at the top of the workspace, beside launch/ and config/; colcon runs this file in the package's folder, or in its
-# build folder where setup.py is a link to the one in the package.
+# The models lie at the top of the workspace, beside launch/ and config/. colcon runs this file in the package's
+# folder, or through a link in its build folder.
 PACKAGE = Path(__file__).resolve().parent
 MODELS = PACKAGE.parents[1] / "urdf"
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -35,8 +36,8 @@ def disabled_pairs(
 ) -> dict[tuple[str, str], str]:
     """Pairs of links that need no check, with the reason MoveIt gives.
 
-    "Adjacent": joined by a joint (links without shape in between do not count). "Default": touching with all joints at zero.
-    "Always": touching in more than 95 % of random configurations. "Never": touching in none of them.
+    "Adjacent": joined by a joint (links without shape in between do not count). "Default": touching with all joints at
+    zero. "Always": touching in more than 95 % of random configurations. "Never": touching in none of them.
 
     Args:
         model: Of the URDF, base fixed.
@@ -126,8 +127,6 @@ def _touching(
 
 def _adjacent(urdf: str, with_shape: set[str]) -> set[tuple[str, str]]:
     """Pairs joined by one joint, or by several with only shapeless links between."""
-    import xml.etree.ElementTree as ElementTree
-
     parents = {
         joint.find("child").attrib["link"]: joint.find("parent").attrib["link"]
         for joint in ElementTree.fromstring(urdf).findall("joint")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What config/robots/<robot>.yaml holds, as dataclasses. Angles in rad, lengths in m; figures per joint where not said otherwise."""
+"""What config/robots/<robot>.yaml holds, as dataclasses."""
 
 from __future__ import annotations
 
@@ -325,7 +325,9 @@ class RobotConfig:
             for pose in ("open", "closed", "press"):
                 strange = set(getattr(hand, pose)) ^ set(self.groups[hand.group])
                 if strange:
-                    raise ValueError(f"hands.{side}.{pose} and group {hand.group} differ by {', '.join(sorted(strange))}")
+                    raise ValueError(
+                        f"hands.{side}.{pose} and group {hand.group} differ by {', '.join(sorted(strange))}"
+                    )
 
     @property
     def commanded_joints(self) -> tuple[str, ...]:

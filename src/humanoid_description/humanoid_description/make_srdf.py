@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`ros2 run humanoid_description make_srdf <robot>`: works out which pairs of links need no collision check and writes them into the
-robot's SRDF, between its two marks. Groups, end effectors and poses above them are written by people and stay."""
+"""`ros2 run humanoid_description make_srdf <robot>`: write the pairs of links that need no collision check.
+
+They stand between two marks. Groups, end effectors and poses above them are written by people and stay.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from humanoid_core.errors import HumanoidError
-
 from humanoid_description import collision_matrix
 from humanoid_description.errors import DescriptionError
 from humanoid_description.robot import Robot, load
@@ -45,7 +46,9 @@ def rewritten(text: str, block: str, file: Path) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line; exits with 1 on an error, and with --check where the file does not agree."""
-    parser = argparse.ArgumentParser(prog="make_srdf", description="Write the disabled collision pairs of a robot's SRDF.")
+    parser = argparse.ArgumentParser(
+        prog="make_srdf", description="Write the disabled collision pairs of a robot's SRDF."
+    )
     parser.add_argument("robot", help="name, such as unitree_g1, or path of a robot configuration")
     parser.add_argument("--samples", type=int, default=SAMPLES, help="random configurations (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=SEED, help="of the random numbers (default: %(default)s)")

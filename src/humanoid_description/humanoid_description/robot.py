@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pinocchio
+
 from humanoid_core import config as core_config
 from humanoid_core.errors import ConfigError
-
 from humanoid_description import shapes, sources, srdf
 from humanoid_description.config import RobotConfig
 from humanoid_description.errors import DescriptionError
@@ -43,8 +43,8 @@ class Arm:
         upper_length: Shoulder to elbow at zero [m].
         fore_length: Elbow to wrist at zero [m].
         wrist_frame: Frame that follows the operator's wrist.
-        wrist_from_operator: Rotation from the operator's wrist axes (x along the fingers, z out of the back of the hand) to
-            wrist_frame, (3, 3).
+        wrist_from_operator: Rotation from the operator's wrist axes (x along the fingers, z out of the back of the
+            hand) to wrist_frame, (3, 3).
     """
 
     side: str
@@ -84,7 +84,7 @@ class Robot:
     # --- models ---
 
     def pinocchio(self) -> pinocchio.Model:
-        """A new pinocchio model, the base fixed; callers may change it."""
+        """A new pinocchio model, the base fixed; callers may change it. The base's own mass is in `inertias[0]`."""
         return self._model.copy()
 
     def geometry(self) -> pinocchio.GeometryModel:
@@ -250,7 +250,9 @@ def load(robot_config_path: str | Path, urdf: str | Path = "") -> Robot:
     )
     missing = [joint for joint in config.joints if joint not in robot.joints]
     if missing:
-        raise ConfigError(path, f"joints.{missing[0]}", "a joint that the URDF lacks", f"one of {', '.join(robot.joints)}")
+        raise ConfigError(
+            path, f"joints.{missing[0]}", "a joint that the URDF lacks", f"one of {', '.join(robot.joints)}"
+        )
     return robot
 
 

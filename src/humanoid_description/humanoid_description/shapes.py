@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Collision shapes of a URDF. A cylinder followed by two balls at its ends is one capsule, as our xacro blocks write it."""
+"""Collision shapes of a URDF. A cylinder followed by balls at its two ends is one capsule, as our xacro writes it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def collision_shapes(urdf: str) -> list[Shape]:
     return [
         shape
         for link in ElementTree.fromstring(urdf).findall("link")
-        for shape in _with_capsules([s for s in (_shape(link.attrib["name"], e) for e in link.findall("collision")) if s])
+        for shape in _with_capsules(
+            [s for s in (_shape(link.attrib["name"], e) for e in link.findall("collision")) if s]
+        )
     ]
 
 
@@ -91,7 +93,8 @@ def _is_capsule(shapes: list[Shape]) -> bool:
     middle, half = body.link_from_shape[:3, 3], 0.5 * length * body.link_from_shape[:3, 2]
     ends = (middle + half, middle - half)
     return all(
-        cap.size == (radius,) and np.allclose(cap.link_from_shape[:3, 3], end, atol=1e-9) for cap, end in zip(caps, ends)
+        cap.size == (radius,) and np.allclose(cap.link_from_shape[:3, 3], end, atol=1e-9)
+        for cap, end in zip(caps, ends)
     )
 
 

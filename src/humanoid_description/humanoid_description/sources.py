@@ -3,22 +3,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
+from xml.parsers.expat import ExpatError
 
 import xacro
 from ament_index_python.packages import PackageNotFoundError, get_package_share_path
-from humanoid_core.errors import ConfigError
 
+from humanoid_core.errors import ConfigError
 from humanoid_description.errors import DescriptionError
 
 
 def share_folders(package: str) -> list[Path]:
     """Folders that may hold a package's files: its share folder, then the workspace this package runs from."""
     folders: list[Path] = []
-    try:
+    with contextlib.suppress(PackageNotFoundError):
         folders.append(get_package_share_path(package))
-    except PackageNotFoundError:
-        pass
     workspace = Path(__file__).resolve().parents[3]
     return [*folders, workspace]
 
@@ -71,5 +71,5 @@ def expand(path: Path, arguments: dict[str, str] | None = None) -> str:
         return path.read_text(encoding="utf-8")
     try:
         return str(xacro.process_file(str(path), mappings=arguments or {}).toprettyxml(indent="  "))
-    except Exception as error:  # xacro raises whatever the evaluated expression raises
-        raise DescriptionError(path, f"{type(error).__name__}: {error}", "a xacro file that expands") from error
+    except (xacro.XacroException, ExpatError) as error:
+        raise DescriptionError(path, " ".join(str(error).split()), "a xacro file that expands") from error
