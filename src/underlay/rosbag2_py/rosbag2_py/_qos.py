@@ -32,6 +32,8 @@ _FIELDS = (
     "avoid_ros_namespace_conventions",
 )
 _DEFAULT_DEPTH = 10
+# Upstream keeps 10 samples; Python stalls longer, and what overflows is lost without a trace.
+_RECORDER_DEPTH = 100
 
 
 class Duration(RclpyDuration):
@@ -50,7 +52,7 @@ class QoS:
     @classmethod
     def of(cls, profile: QoSProfile) -> "QoS":
         """Wrap a copy of a profile of rclpy."""
-        qos = cls(profile.depth)
+        qos = cls(_DEFAULT_DEPTH)
         qos.profile = copy.copy(profile)
         return qos
 
@@ -137,7 +139,7 @@ def convert_rclcpp_qos_to_rclpy_qos(qos_input: QoS) -> QoSProfile:
 
 def request_for(topic: str, offers: list[QoSProfile]) -> QoSProfile:
     """A subscription's profile that matches all publishers: as strict as the least strict of them."""
-    request = QoSProfile(depth=_DEFAULT_DEPTH)
+    request = QoSProfile(depth=_RECORDER_DEPTH)
     for name, strict, lax in (
         ("reliability", ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT),
         ("durability", DurabilityPolicy.TRANSIENT_LOCAL, DurabilityPolicy.VOLATILE),

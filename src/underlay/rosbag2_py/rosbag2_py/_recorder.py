@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rclpy.expand_topic_name import expand_topic_name
-from rclpy.experimental import EventsExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -19,6 +19,7 @@ from rosbag2_py._signals import deferred
 from rosbag2_py._storage import ConverterOptions, StorageOptions, TopicMetadata
 from rosbag2_py._writer import SequentialCompressionWriter, SequentialWriter
 
+BATCH = 0.001  # messages that come this close together cost one wait [s]
 WATCH_PERIOD = 1.0  # between two looks at new publishers of recorded topics [s]
 
 
@@ -28,6 +29,31 @@ def make_writer(options: RecordOptions) -> SequentialWriter:
     if mode is CompressionMode.NONE:
         return SequentialWriter()
     return SequentialCompressionWriter(CompressionOptions(options.compression_format, mode))
+
+
+def _take_all(node: Node, timeout: float) -> None:
+    """Wait for messages [s] and hand all that have come to the callbacks of the node's subscriptions.
+
+    This takes the place of an executor: rclpy's events executor cannot call callbacks that want a message's times,
+    and its default one costs several times more for each message.
+    """
+    subscriptions = list(node.subscriptions)
+    if not subscriptions:  # a wait set must not be empty
+        time.sleep(timeout)
+        return
+    wait_set = rclpy_implementation.WaitSet(len(subscriptions), 0, 0, 0, 0, 0, node.context.handle)
+    wait_set.clear_entities()
+    for subscription in subscriptions:
+        wait_set.add_subscription(subscription.handle)
+    wait_set.wait(int(timeout * 1e9))
+    time.sleep(BATCH)
+    for subscription in subscriptions:
+        take, kind, raw = subscription.handle.take_message, subscription.msg_type, subscription.raw
+        while (taken := take(kind, raw)) is not None:
+            if raw:
+                subscription.callback(*taken)
+            else:  # /clock
+                subscription.callback(taken[0])
 
 
 class _Recording:
@@ -161,6 +187,7 @@ class Recorder:
             node = Node(
                 node_name,
                 context=self._context,
+                start_parameter_services=False,
                 parameter_overrides=[Parameter("use_sim_time", value=record_options.use_sim_time)],
             )
             writer = make_writer(record_options)
@@ -174,9 +201,6 @@ class Recorder:
                 node.destroy_node()
 
     def _spin(self, node: Node, recording: _Recording, options: RecordOptions) -> None:
-        # A fifth of the default executor's cost for each message.
-        executor = EventsExecutor(context=self._context)
-        executor.add_node(node)
         period = options.topic_polling_interval.total_seconds()
         node.get_logger().info("Listening for topics...")
         searching, next_search = True, 0.0
@@ -188,5 +212,4 @@ class Recorder:
                     if complete:
                         node.get_logger().info("All requested topics are subscribed. Stopping discovery...")
                     searching = not complete and not options.is_discovery_disabled
-            executor.spin_once(timeout_sec=min(period, 0.1))
-        executor.shutdown()
+            _take_all(node, min(period, 0.1))
