@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is known of each topic without decoding: arrivals, sizes, gaps, and loss proven by sequence numbers."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+
+class SequenceTracker:
+    """Counts messages that a topic's publishers sent and that never arrived.
+
+    The middleware numbers each publisher's messages from 1 without gaps, but does not say which publisher a message
+    came from. So one head (last number seen) is kept for each publisher: a number that follows a head belongs to it;
+    another starts a new head while there are fewer heads than publishers; otherwise it belongs to the nearest head
+    below it and the difference is lost. A number below every head is a publisher that started again. With one
+    publisher the count is exact. With several it is exact as long as nothing is lost, and a lower bound after a loss
+    that happens to land on another publisher's next number.
+    """
+
+    def __init__(self) -> None:
+        self._heads: list[int] = []
+
+    def lost_before(self, sequence: int, publishers: int = 1) -> int:
+        """Take the next message's number; gives how many are missing directly before it.
+
+        Args:
+            sequence: Publication sequence number; 0 or less where the middleware has none.
+            publishers: Publishers of the topic now.
+        """
+        if sequence <= 0:
+            return 0
+        heads = self._heads
+        if sequence - 1 in heads:
+            heads[heads.index(sequence - 1)] = sequence
+            return 0
+        if len(heads) < publishers:
+            heads.append(sequence)
+            return 0
+        del heads[: len(heads) - max(1, publishers)]
+        below = [head for head in heads if head < sequence]
+        if not below:
+            heads.remove(max(heads))
+            heads.append(sequence)
+            return 0
+        nearest = max(below)
+        heads[heads.index(nearest)] = sequence
+        return sequence - nearest - 1
+
+
+@dataclass
+class TopicCounter:
+    """Counts of one topic in one episode. Times are ROS time of arrival [ns].
+
+    Attributes:
+        received: Messages that arrived while recording, pre-roll included.
+        written: Messages handed to the bag, repeated latched ones included.
+        repeated: Latched messages from before the start, written at its beginning.
+        lost: Never arrived, by sequence numbers.
+        dropped: Arrived, but the recorder's own queue was full or the disk refused them.
+        bytes: Payload written.
+        longest_gap_ns: Longest time between two arrivals.
+        gaps: Arrivals later than `max_gap_ns` after the one before.
+    """
+
+    max_gap_ns: int = 0
+    received: int = 0
+    written: int = 0
+    repeated: int = 0
+    lost: int = 0
+    dropped: int = 0
+    bytes: int = 0
+    first_ns: int = 0
+    last_ns: int = 0
+    longest_gap_ns: int = 0
+    gaps: int = 0
+    _marks: deque[tuple[int, int]] = field(default_factory=deque)
+
+    def arrived(self, log_ns: int, lost: int) -> None:
+        """Count an arrival, and what is missing before it."""
+        if self.received:
+            gap = log_ns - self.last_ns
+            if gap > self.longest_gap_ns:
+                self.longest_gap_ns = gap
+            if self.max_gap_ns and gap > self.max_gap_ns:
+                self.gaps += 1
+        else:
+            self.first_ns = log_ns
+        self.received += 1
+        self.lost += lost
+        self.last_ns = log_ns
+
+    def rate(self, now_ns: int) -> float:
+        """Arrivals per second over the last second, as far as asked for in that time [Hz]."""
+        marks = self._marks
+        marks.append((now_ns, self.received))
+        while len(marks) > 2 and marks[1][0] <= now_ns - 1_000_000_000:
+            marks.popleft()
+        span = now_ns - marks[0][0]
+        return (self.received - marks[0][1]) * 1e9 / span if span > 0 else 0.0
+
+    def mean_rate(self) -> float:
+        """Arrivals per second between the first and the last [Hz]; 0 below two."""
+        span = self.last_ns - self.first_ns
+        return (self.received - 1) * 1e9 / span if span > 0 else 0.0

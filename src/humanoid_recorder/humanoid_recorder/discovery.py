@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds the topics to record in the ROS graph, and fits subscriptions to what their publishers offer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, LivelinessPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.topic_endpoint_info import TopicEndpointInfo
+
+from humanoid_core.errors import HumanoidError
+from humanoid_recorder.bag_metadata import OfferedQos, qos_text
+from humanoid_recorder.definitions import full_text, type_hash
+from humanoid_recorder.selection import Selection, Wanted, depth_of, group_of
+from humanoid_recorder.writers import Topic
+
+_LIVELINESS = {LivelinessPolicy.AUTOMATIC: "automatic", LivelinessPolicy.MANUAL_BY_TOPIC: "manual_by_topic"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A topic to listen to, and how."""
+
+    topic: Topic
+    wanted: Wanted
+    publishers: int
+    latched: bool
+    qos: QoSProfile
+
+
+class Discovery:
+    """Looks at the graph again and again.
+
+    Args:
+        node: Whose view of the graph counts.
+        selection: What is wanted.
+    """
+
+    def __init__(self, node: Node, selection: Selection) -> None:
+        self._node = node
+        self._selection = selection
+        self.complaints: dict[str, str] = {}  # by topic: why it cannot be recorded
+
+    def look(self, known: set[str]) -> list[Found]:
+        """Wanted topics that have a publisher and are not known yet."""
+        found = []
+        for name, types in self._node.get_topic_names_and_types():
+            if name in known:
+                continue
+            wanted = self._selection.find(name, self._node.get_namespace())
+            if wanted is None:
+                continue
+            offers = self._node.get_publishers_info_by_topic(name)
+            if not offers:
+                continue
+            if len(types) > 1:
+                self.complaints[name] = f"{name}: found types {', '.join(types)}, expected one"
+                continue
+            try:
+                found.append(self._describe(name, types[0], wanted, offers))
+                self.complaints.pop(name, None)
+            except HumanoidError as error:
+                self.complaints[name] = f"{name}: {error}"
+        return found
+
+    def publishers(self, name: str) -> int:
+        """How many publishers a topic has."""
+        return self._node.count_publishers(name)
+
+    def _describe(self, name: str, kind: str, wanted: Wanted, offers: list[TopicEndpointInfo]) -> Found:
+        group = group_of(wanted, kind)
+        announced = str(offers[0].topic_type_hash)
+        topic = Topic(
+            name=name,
+            type=kind,
+            type_hash=announced if announced.startswith("RIHS") else type_hash(kind),
+            definition=full_text(kind),
+            qos=qos_text(tuple(_offer(info.qos_profile) for info in offers)),
+            group=group,
+        )
+        profiles = [info.qos_profile for info in offers]
+        reliable = all(profile.reliability == ReliabilityPolicy.RELIABLE for profile in profiles)
+        latched = all(profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for profile in profiles)
+        qos = QoSProfile(
+            depth=depth_of(wanted, group),
+            reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+            durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+        )
+        return Found(topic, wanted, len(offers), latched, qos)
+
+
+def _offer(profile: QoSProfile) -> OfferedQos:
+    return OfferedQos(
+        reliability="reliable" if profile.reliability == ReliabilityPolicy.RELIABLE else "best_effort",
+        durability="transient_local" if profile.durability == DurabilityPolicy.TRANSIENT_LOCAL else "volatile",
+        deadline_ns=profile.deadline.nanoseconds,
+        lifespan_ns=profile.lifespan.nanoseconds,
+        liveliness=_LIVELINESS.get(profile.liveliness, "automatic"),
+        lease_ns=profile.liveliness_lease_duration.nanoseconds,
+    )

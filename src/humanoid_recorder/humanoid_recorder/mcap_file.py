@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MCAP files written in groups of chunks, and the summary that stands at their end.
+
+The stock writers put all topics into the same chunks, so whoever wants the joints alone decompresses the images too.
+Here each group of topics fills chunks of its own: numeric streams compressed, images (coded at their source already)
+as they are. A chunk goes to the file when it is full or when its first message is older than the flush period,
+whichever is first, so that a crash costs at most that period. Schemas and channels stand before the first chunk that
+needs them, outside of chunks: what is left of a file can always be read from its start.
+
+Format: https://mcap.dev/spec (version 0).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import zstandard
+from mcap.data_stream import RecordBuilder
+from mcap.opcode import Opcode
+from mcap.records import (
+    Channel,
+    ChunkIndex,
+    DataEnd,
+    Footer,
+    Header,
+    McapRecord,
+    Metadata,
+    MetadataIndex,
+    Schema,
+    Statistics,
+    SummaryOffset,
+)
+
+from humanoid_recorder.errors import StorageError
+
+MAGIC = b"\x89MCAP0\r\n"
+LIBRARY = "humanoid_recorder"
+MESSAGE_HEADER = struct.Struct("<BQHIQQ")  # opcode, length, channel, sequence, log time, publish time
+CHUNK_HEADER = struct.Struct("<BQQQQI")  # opcode, length, start, end, uncompressed size, CRC
+INDEX_HEADER = struct.Struct("<BQHI")  # opcode, length, channel, bytes of the entries
+_WRITEV_PARTS = 1000  # below the kernel's limit of 1024
+
+
+@dataclass(frozen=True)
+class Group:
+    """Topics that share chunks.
+
+    Attributes:
+        compression: "zstd" or "" for none.
+        size: A chunk is closed when it holds this many bytes.
+    """
+
+    compression: str
+    size: int
+
+
+GROUPS = {
+    "numeric": Group("zstd", 1 << 20),
+    "cloud": Group("zstd", 4 << 20),
+    "image": Group("", 8 << 20),
+}
+
+
+@dataclass
+class Summary:
+    """What the end of an MCAP file says about the rest."""
+
+    schemas: dict[int, Schema] = field(default_factory=dict)
+    channels: dict[int, Channel] = field(default_factory=dict)
+    chunks: list[ChunkIndex] = field(default_factory=list)
+    metadata: list[MetadataIndex] = field(default_factory=list)
+    counts: dict[int, int] = field(default_factory=dict)  # messages by channel
+    start: int = 0  # log time of the first message [ns]
+    end: int = 0
+
+    @property
+    def messages(self) -> int:
+        return sum(self.counts.values())
+
+    def span(self, start: int, end: int) -> None:
+        """Take in the log times of a chunk that is not counted yet."""
+        first = self.messages == 0
+        self.start = start if first else min(self.start, start)
+        self.end = end if first else max(self.end, end)
+
+
+@dataclass
+class _Chunk:
+    """Messages of one group that are not in the file yet."""
+
+    group: Group
+    parts: list[bytes] = field(default_factory=list)
+    size: int = 0
+    crc: int = 0
+    start: int = 0
+    end: int = 0
+    opened: float = 0.0  # steady clock [s]
+    index: dict[int, list[int]] = field(default_factory=dict)  # channel: time, offset, time, offset, ...
+
+
+def record_bytes(*records: McapRecord) -> bytes:
+    """The records as they stand in a file."""
+    builder = RecordBuilder()
+    for record in records:
+        record.write(builder)
+    return bytes(builder.end())
+
+
+def index_bytes(channel: int, entries: Sequence[int]) -> bytes:
+    """A message index record; entries are time, offset, time, offset, ..."""
+    size = 8 * len(entries)
+    header = INDEX_HEADER.pack(Opcode.MESSAGE_INDEX, 6 + size, channel, size)
+    return header + struct.pack(f"<{len(entries)}Q", *entries)
+
+
+def tail_bytes(summary: Summary, offset: int) -> bytes:
+    """Everything from the end of the data section to the end of the file.
+
+    Args:
+        summary: Of the data section.
+        offset: Bytes of the data section, magic included.
+    """
+    end = record_bytes(DataEnd(data_section_crc=0))
+    start = offset + len(end)
+    statistics = Statistics(
+        attachment_count=0,
+        channel_count=len(summary.channels),
+        channel_message_counts=dict(summary.counts),
+        chunk_count=len(summary.chunks),
+        message_count=summary.messages,
+        message_end_time=summary.end,
+        message_start_time=summary.start,
+        metadata_count=len(summary.metadata),
+        schema_count=len(summary.schemas),
+    )
+    groups: list[tuple[Opcode, list[McapRecord]]] = [
+        (Opcode.SCHEMA, list(summary.schemas.values())),
+        (Opcode.CHANNEL, list(summary.channels.values())),
+        (Opcode.STATISTICS, [statistics]),
+        (Opcode.CHUNK_INDEX, list(summary.chunks)),
+        (Opcode.METADATA_INDEX, list(summary.metadata)),
+    ]
+    body, offsets = b"", b""
+    for opcode, records in groups:
+        if records:
+            data = record_bytes(*records)
+            offsets += record_bytes(SummaryOffset(int(opcode), group_start=start + len(body), group_length=len(data)))
+            body += data
+    footer = struct.pack("<BQQQ", Opcode.FOOTER, 20, start, start + len(body))
+    crc = zlib.crc32(body + offsets + footer)
+    return end + body + offsets + record_bytes(Footer(start, start + len(body), crc)) + MAGIC
+
+
+class McapFile:
+    """One MCAP file being written, by one thread (`sync` may be called by another).
+
+    Args:
+        path: The file; it must not exist.
+        flush_period: A message waits no longer than this for its chunk to be written [s].
+        clock: Steady clock [s].
+
+    Raises:
+        StorageError: the file cannot be made, or later, written.
+    """
+
+    def __init__(self, path: Path, flush_period: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.path = path
+        self.summary = Summary()
+        self.offset = 0
+        self._flush_period = flush_period
+        self._clock = clock
+        self._chunks = {name: _Chunk(group) for name, group in GROUPS.items()}
+        self._channel_chunk: dict[int, _Chunk] = {}
+        self._hash = hashlib.sha256()
+        self._compressor = zstandard.ZstdCompressor(level=1)
+        try:
+            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        except OSError as error:
+            raise StorageError(path, error.strerror, "a new file") from error
+        self._put([MAGIC, record_bytes(Header(profile="ros2", library=LIBRARY))])
+
+    def add_schema(self, name: str, encoding: str, text: str) -> int:
+        """Declare a message definition; gives its id."""
+        schema = Schema(id=len(self.summary.schemas) + 1, name=name, encoding=encoding, data=text.encode())
+        self._put([record_bytes(schema)])
+        self.summary.schemas[schema.id] = schema
+        return schema.id
+
+    def add_channel(self, topic: str, schema_id: int, metadata: dict[str, str], group: str) -> int:
+        """Declare a topic; gives the id to write with."""
+        channel = Channel(len(self.summary.channels) + 1, topic, "cdr", metadata, schema_id)
+        self._put([record_bytes(channel)])
+        self.summary.channels[channel.id] = channel
+        self._channel_chunk[channel.id] = self._chunks[group]
+        return channel.id
+
+    def write(self, channel: int, payload: bytes, log_time: int, publish_time: int, sequence: int) -> None:
+        """Append one message; times in nanoseconds."""
+        chunk = self._channel_chunk[channel]
+        if not chunk.parts:
+            chunk.opened = self._clock()
+            chunk.start = chunk.end = log_time
+        elif log_time < chunk.start:
+            chunk.start = log_time
+        elif log_time > chunk.end:
+            chunk.end = log_time
+        length = len(payload)
+        chunk.parts.append(
+            MESSAGE_HEADER.pack(Opcode.MESSAGE, 22 + length, channel, sequence & 0xFFFFFFFF, log_time, publish_time)
+        )
+        chunk.parts.append(payload)
+        entries = chunk.index.get(channel)
+        if entries is None:
+            chunk.index[channel] = [log_time, chunk.size]
+        else:
+            entries += (log_time, chunk.size)
+        chunk.size += MESSAGE_HEADER.size + length
+        if chunk.size >= chunk.group.size:
+            self._close_chunk(chunk)
+
+    def flush_due(self) -> None:
+        """Write the chunks whose first message has waited for the flush period."""
+        limit = self._clock() - self._flush_period
+        for chunk in self._chunks.values():
+            if chunk.parts and chunk.opened <= limit:
+                self._close_chunk(chunk)
+
+    def flush(self) -> None:
+        """Write every open chunk."""
+        for chunk in self._chunks.values():
+            if chunk.parts:
+                self._close_chunk(chunk)
+
+    def sync(self) -> None:
+        """Have the disk store what was written."""
+        os.fdatasync(self._fd)
+
+    def add_metadata(self, name: str, values: dict[str, str]) -> None:
+        """Append a metadata record."""
+        data = record_bytes(Metadata(name=name, metadata=values))
+        self.summary.metadata.append(MetadataIndex(offset=self.offset, length=len(data), name=name))
+        self._put([data])
+
+    def close(self) -> str:
+        """Write what is left and the summary; gives the file's SHA-256."""
+        self.flush()
+        self._put([tail_bytes(self.summary, self.offset)])
+        self.sync()
+        os.close(self._fd)
+        return self._hash.hexdigest()
+
+    def abandon(self) -> None:
+        """Close the file as it is, after an error; `recover` can repair it."""
+        os.close(self._fd)
+
+    def _close_chunk(self, chunk: _Chunk) -> None:
+        crc = 0
+        for part in chunk.parts:
+            crc = zlib.crc32(part, crc)
+        parts = chunk.parts
+        if chunk.group.compression == "zstd":
+            parts = [self._compressor.compress(b"".join(parts))]
+        stored = sum(map(len, parts))
+        name = chunk.group.compression.encode()
+        length = CHUNK_HEADER.size - 9 + 4 + len(name) + 8 + stored
+        header = CHUNK_HEADER.pack(Opcode.CHUNK, length, chunk.start, chunk.end, chunk.size, crc)
+        header += struct.pack("<I", len(name)) + name + struct.pack("<Q", stored)
+        begin = self.offset
+        indices = {channel: index_bytes(channel, entries) for channel, entries in chunk.index.items()}
+        self._put([header, *parts, *indices.values()])
+        offset = begin + 9 + length
+        offsets: dict[int, int] = {}
+        for channel, data in indices.items():
+            offsets[channel] = offset
+            offset += len(data)
+        self.summary.span(chunk.start, chunk.end)
+        for channel, entries in chunk.index.items():
+            self.summary.counts[channel] = self.summary.counts.get(channel, 0) + len(entries) // 2
+        self.summary.chunks.append(
+            ChunkIndex(
+                chunk_length=9 + length,
+                chunk_start_offset=begin,
+                compression=chunk.group.compression,
+                compressed_size=stored,
+                message_end_time=chunk.end,
+                message_index_length=offset - begin - 9 - length,
+                message_index_offsets=offsets,
+                message_start_time=chunk.start,
+                uncompressed_size=chunk.size,
+            )
+        )
+        chunk.parts, chunk.index, chunk.size = [], {}, 0
+
+    def _put(self, parts: list[bytes]) -> None:
+        """Append to the file, all or nothing."""
+        total = sum(map(len, parts))
+        try:
+            for begin in range(0, len(parts), _WRITEV_PARTS):
+                _write_all(self._fd, parts[begin : begin + _WRITEV_PARTS])
+        except OSError as error:
+            os.ftruncate(self._fd, self.offset)
+            os.lseek(self._fd, self.offset, os.SEEK_SET)
+            raise StorageError(self.path, error.strerror, f"room for {total} bytes") from error
+        for part in parts:
+            self._hash.update(part)
+        self.offset += total
+
+
+def _write_all(fd: int, parts: list[bytes]) -> None:
+    written = os.writev(fd, parts)
+    if written == sum(map(len, parts)):
+        return
+    rest = memoryview(b"".join(parts))[written:]  # a short write: the disk is nearly full
+    while rest:
+        rest = rest[os.write(fd, rest) :]

@@ -1,0 +1,384 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The recorder without ROS: listens to topics all the time, and turns a start and a stop into an episode."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import struct
+import threading
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from humanoid_recorder.counters import TopicCounter
+from humanoid_recorder.errors import EpisodeError, StorageError
+from humanoid_recorder.folders import Staging, check_text, free_bytes, new_id
+from humanoid_recorder.recording import Recording, Sample, TopicState
+from humanoid_recorder.selection import Selection, Wanted, matches
+from humanoid_recorder.sidecar import Episode, Label, Outcome
+from humanoid_recorder.writers import BACKENDS, Topic
+
+_RATE_SHORT = 0.8  # below this share of the expected rate it is a problem
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to record.
+
+    Attributes:
+        out: Root of all episodes.
+        robot: Folder name of the robot.
+        namespace: Of the robot's topics, "/" or "/robot".
+        backend: Key of `writers.BACKENDS`.
+        flush_period: A message waits no longer than this before it is written [s].
+        sync_period: How often the disk is told to store what was written [s].
+        pre_roll: How much from before the start belongs to an episode [s].
+        pre_roll_bytes: Most that is kept for that [bytes].
+        queue_bytes: Most that may wait for the disk [bytes].
+        disk_start: Free space below which no episode starts [bytes].
+        disk_floor: Free space at which a running one ends [bytes].
+        clock: What the times of arrival count.
+        software: Versions, for episode.yaml.
+        ros_distro: For the bag's metadata.
+    """
+
+    out: Path
+    robot: str
+    namespace: str
+    backend: str
+    flush_period: float
+    sync_period: float
+    pre_roll: float
+    pre_roll_bytes: int
+    queue_bytes: int
+    disk_start: int
+    disk_floor: int
+    clock: Literal["system", "simulated"]
+    software: dict[str, str]
+    ros_distro: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person says when an episode starts."""
+
+    task: str
+    instruction: str = ""
+    operator: str = ""
+    scene: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+class Arrival(NamedTuple):
+    """A message as the middleware handed it over; times in nanoseconds, `log_ns` in ROS time."""
+
+    topic: str
+    payload: bytes
+    log_ns: int
+    publish_ns: int
+    sequence: int
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The last episode."""
+
+    episode_id: str
+    path: Path
+    outcome: Outcome | Literal["discarded"]
+    problems: tuple[str, ...] = ()
+
+
+class Recorder:
+    """Thread-safe: `receive` runs in the thread that takes messages, the rest in the node's.
+
+    Args:
+        settings: How.
+        selection: What.
+    """
+
+    def __init__(self, settings: Settings, selection: Selection) -> None:
+        self.settings = settings
+        self.selection = selection
+        self.last: Ended | None = None
+        self.message = ""
+        self.failed = False
+        self._lock = threading.RLock()
+        self._states: dict[str, TopicState] = {}
+        self._ring: deque[Sample] = deque()
+        self._ring_bytes = 0
+        self._recording: Recording | None = None
+
+    # --- topics ---
+
+    def add_topic(self, topic: Topic, wanted: Wanted, publishers: int, latched: bool) -> None:
+        """Listen to a topic from now on."""
+        with self._lock:
+            self._states[topic.name] = TopicState(topic, wanted, publishers, latched)
+
+    def update_publishers(self, name: str, publishers: int) -> None:
+        """How many publishers a topic has now."""
+        self._states[name].publishers = publishers
+
+    @property
+    def topics(self) -> dict[str, TopicState]:
+        """Every topic that is listened to, by full name."""
+        return self._states
+
+    # --- messages ---
+
+    def receive(self, arrivals: Iterable[Arrival]) -> None:
+        """Take messages in the order in which they arrived."""
+        with self._lock:
+            recording, pre_roll = self._recording, self.settings.pre_roll
+            for arrival in arrivals:
+                state = self._states[arrival.topic]
+                lost = state.tracker.lost_before(arrival.sequence, state.publishers)
+                sample = Sample(state, arrival.payload, arrival.log_ns, arrival.publish_ns, arrival.sequence, lost)
+                if state.repeated:
+                    state.keep(sample)
+                if recording is not None:
+                    recording.offer(sample)
+                else:
+                    state.idle.arrived(sample.log_ns, lost)
+                    if pre_roll > 0:
+                        self._ring.append(sample)
+                        self._ring_bytes += len(sample.payload)
+            if self._ring:
+                self._trim_ring()
+
+    def _trim_ring(self) -> None:
+        oldest = self._ring[-1].log_ns - round(self.settings.pre_roll * 1e9)
+        while self._ring and (self._ring[0].log_ns < oldest or self._ring_bytes > self.settings.pre_roll_bytes):
+            self._ring_bytes -= len(self._ring.popleft().payload)
+
+    # --- episodes ---
+
+    @property
+    def recording(self) -> Recording | None:
+        """The episode being recorded."""
+        return self._recording
+
+    def start(self, request: Request, now_ns: int) -> Recording:
+        """Begin an episode.
+
+        Args:
+            request: What a person says of it.
+            now_ns: ROS time.
+
+        Raises:
+            EpisodeError: one is being recorded, or a text cannot be used.
+            StorageError: the disk or folder cannot take it.
+        """
+        settings = self.settings
+        _check(request)
+        with self._lock:
+            if self._recording is not None:
+                raise EpisodeError(
+                    f"episode {self._recording.episode.episode_id} is being recorded; stop or discard it first"
+                )
+            free = free_bytes(settings.out)
+            if free < settings.disk_start:
+                raise StorageError(
+                    settings.out, f"{free / 1e9:.2f} GB free", f"{settings.disk_start / 1e9:.2f} GB to start an episode"
+                )
+            wall = datetime.now(timezone.utc)
+            staging = Staging.create(settings.out, settings.robot, new_id(request.task, wall), wall)
+            first_ns = min(now_ns, self._ring[0].log_ns) if self._ring else now_ns
+            episode = Episode(
+                episode_id=staging.episode_id,
+                robot=settings.robot,
+                task=request.task,
+                instruction=request.instruction,
+                operator=request.operator,
+                scene=request.scene,
+                tags=dict(request.tags),
+                state="recording",
+                clock=settings.clock,
+                start_ns=now_ns,
+                started=wall.isoformat(timespec="milliseconds"),
+                software=settings.software,
+                backend=settings.backend,
+                pre_roll=round((now_ns - first_ns) * 1e-9, 6),
+            )
+            writer = BACKENDS[settings.backend](
+                staging.path, f"{staging.episode_id}_0", settings.flush_period, settings.ros_distro
+            )
+            for state in self._states.values():
+                writer.add_topic(state.topic)
+            recording = Recording(
+                staging, writer, episode, settings.queue_bytes, settings.disk_floor, settings.sync_period
+            )
+            for state in self._states.values():
+                for old in state.kept:
+                    if old.log_ns < first_ns or not self._ring:
+                        recording.offer(old._replace(log_ns=first_ns), arrived=False)
+            for sample in self._ring:
+                recording.offer(sample)
+            self._ring.clear()
+            self._ring_bytes = 0
+            self._recording = recording
+            self.message, self.failed = "", False
+            return recording
+
+    def annotate(self, label: Label) -> None:
+        """Add an annotation to the episode being recorded.
+
+        Raises:
+            EpisodeError: none is, or a text cannot be used.
+        """
+        for what in ("label", "author", "tool", "note"):
+            check_text(what, getattr(label, what))
+        if not label.label:
+            raise EpisodeError("label: found nothing, expected a text")
+        if label.end_ns and label.end_ns < label.start_ns:
+            raise EpisodeError("end: found a time before the start, expected one after it, or zero for an instant")
+        with self._lock:
+            self._current("annotate").annotate(label)
+
+    def stop(self, outcome: Outcome, note: str, now_ns: int) -> Ended:
+        """Finish the episode: it is on the disk, hashed and under its final name when this returns.
+
+        Raises:
+            EpisodeError: none is being recorded, or the note cannot be used.
+            StorageError: the disk refuses; what is there stays for recovery.
+        """
+        check_text("note", note)
+        with self._lock:
+            recording = self._current("stop")
+            self._recording = None
+        states = list(self._states.values())
+        episode = dataclasses.replace(
+            recording.episode,
+            state="finished",
+            end_ns=now_ns,
+            duration=round((now_ns - recording.episode.start_ns) * 1e-9, 6),
+            outcome=outcome,
+            note=note,
+            robot_description_sha256=self._description_hash(),
+            missing=self._missing(recording, states),
+        )
+        problems = self._problems(recording, states, episode)
+        try:
+            path = recording.finish(dataclasses.replace(episode, problems=problems), states)
+        except StorageError as error:
+            self.message, self.failed = f"episode {episode.episode_id} is unfinished: {error}", True
+            raise
+        self.last = Ended(episode.episode_id, path, outcome, tuple(problems))
+        self.message = "; ".join(problems)
+        return self.last
+
+    def discard(self, reason: str) -> Ended:
+        """Stop and delete the episode being recorded.
+
+        Raises:
+            EpisodeError: none is.
+        """
+        check_text("reason", reason)
+        with self._lock:
+            recording = self._current("discard")
+            self._recording = None
+        recording.discard(reason)
+        self.last = Ended(recording.episode.episode_id, recording.staging.final, "discarded")
+        self.message = f"discarded: {reason}"
+        return self.last
+
+    def tick(self, now_ns: int) -> Ended | None:
+        """End the episode where the disk is full or fails; to be called a few times a second.
+
+        Raises:
+            StorageError: it could not be finished.
+        """
+        recording = self._recording
+        if recording is None or not (recording.disk_full or recording.error):
+            return None
+        note = recording.error or "the disk reached its floor"
+        return self.stop("unsure", f"stopped by the recorder: {note}", now_ns)
+
+    def warnings(self, now_ns: int) -> list[str]:
+        """What is wrong right now: required topics that nobody publishes, losses, silence longer than allowed."""
+        known = list(self._states)
+        lines = [
+            f"{wanted.name}: required, but nobody publishes it"
+            for wanted in self.selection.topics
+            if wanted.required and not any(matches(wanted.name, name, self.settings.namespace) for name in known)
+        ]
+        with self._lock:
+            for name, state in self._states.items():
+                counter = self.counter(state)
+                if self._recording is not None and counter.lost + counter.dropped:
+                    lines.append(f"{name}: {counter.lost} lost, {counter.dropped} dropped")
+                silent = now_ns - counter.last_ns
+                if counter.received and state.wanted.max_gap and silent > max(1e9, 2e9 * state.wanted.max_gap):
+                    lines.append(f"{name}: silent for {silent * 1e-9:.1f} s")
+        return lines
+
+    def counter(self, state: TopicState) -> TopicCounter:
+        """A topic's counts: of the episode being recorded, else of the time since it appeared."""
+        return state.idle if self._recording is None else self._recording.counter(state)
+
+    def _current(self, verb: str) -> Recording:
+        if self._recording is None:
+            raise EpisodeError(f"cannot {verb}: no episode is being recorded")
+        return self._recording
+
+    def _missing(self, recording: Recording, states: list[TopicState]) -> list[str]:
+        counters = {state.topic.name: recording.counter(state) for state in states}
+        alive = [name for name, counter in counters.items() if counter.received or counter.repeated]
+        return [
+            wanted.name
+            for wanted in self.selection.topics
+            if wanted.required and not any(matches(wanted.name, name, self.settings.namespace) for name in alive)
+        ]
+
+    def _problems(self, recording: Recording, states: list[TopicState], episode: Episode) -> list[str]:
+        problems = [f"{name}: required, but nothing was received" for name in episode.missing]
+        for state in states:
+            counter, wanted, name = recording.counter(state), state.wanted, state.topic.name
+            if counter.lost:
+                problems.append(
+                    f"{name}: {counter.lost} of {counter.lost + counter.received} messages lost on the way here"
+                )
+            if counter.dropped:
+                problems.append(f"{name}: {counter.dropped} messages dropped by the recorder")
+            if counter.gaps:
+                longest = counter.longest_gap_ns * 1e-9
+                problems.append(f"{name}: {counter.gaps} gaps over {wanted.max_gap:g} s, the longest {longest:.3f} s")
+            if (
+                counter.received
+                and episode.duration > 1.0
+                and counter.received < _RATE_SHORT * wanted.rate * episode.duration
+            ):
+                rate = counter.received / episode.duration
+                problems.append(f"{name}: {rate:.1f} Hz, expected {wanted.rate:g} Hz")
+        return problems
+
+    def _description_hash(self) -> str:
+        for state in self._states.values():
+            if state.topic.name.endswith("/robot_description") and state.kept:
+                return hashlib.sha256(_cdr_string(state.kept[-1].payload)).hexdigest()
+        return ""
+
+
+def _check(request: Request) -> None:
+    if not request.task.strip():
+        raise EpisodeError("task: found nothing, expected a name")
+    for what in ("task", "instruction", "operator", "scene"):
+        check_text(what, getattr(request, what))
+    if len(request.tags) > 100:
+        raise EpisodeError(f"tags: found {len(request.tags)}, expected at most 100")
+    for key, value in request.tags.items():
+        check_text("tag", key)
+        check_text(f"tag {key[:40]}", value)
+        if not key.strip():
+            raise EpisodeError("tags: found an empty key, expected a name")
+
+
+def _cdr_string(payload: bytes) -> bytes:
+    """Text of a serialized std_msgs/String, without its closing NUL."""
+    (length,) = struct.unpack_from("<I" if payload[1] & 1 else ">I", payload, 4)
+    return payload[8 : 8 + length - 1]

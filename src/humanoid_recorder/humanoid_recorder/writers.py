@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What puts an episode's messages into a bag: one protocol, two backends.
+
+`mcap` (the default) writes MCAP itself, in groups of chunks that reach the disk at least every flush period.
+`rosbag2` hands everything to `rosbag2_py.SequentialWriter`, for sites that want rosbag2's own writer; how much a
+crash costs is then rosbag2's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from humanoid_recorder.bag_metadata import TopicCountInBag, metadata_yaml, serialized_metadata
+from humanoid_recorder.errors import StorageError
+from humanoid_recorder.mcap_file import McapFile
+
+METADATA_FILE = "metadata.yaml"
+EPISODE_METADATA = "humanoid_episode"  # name of our record among a bag's metadata
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic as a bag describes it.
+
+    Attributes:
+        name: Full name.
+        type: "package/msg/Name".
+        type_hash: RIHS01 hash, or "" where unknown.
+        definition: Text of the definition with everything it needs.
+        qos: What the publishers offer, made by `bag_metadata.qos_text`.
+        group: Key of `mcap_file.GROUPS`.
+    """
+
+    name: str
+    type: str
+    type_hash: str
+    definition: str
+    qos: str
+    group: str = "numeric"
+
+
+@dataclass(frozen=True)
+class FinishedBag:
+    """A closed bag file."""
+
+    file: str
+    sha256: str
+    bytes: int
+    messages: int
+    start_ns: int
+    end_ns: int
+
+
+class BagWriter(Protocol):
+    """Writes one bag into a folder; used by one thread, except for `sync`."""
+
+    def add_topic(self, topic: Topic) -> None:
+        """Declare a topic; must precede its first message."""
+
+    def write(self, topic: str, payload: bytes, log_ns: int, publish_ns: int, sequence: int) -> None:
+        """Append a message: ROS time of arrival, the publisher's stamp, the publisher's sequence number."""
+
+    def flush_due(self) -> None:
+        """Let go of what has waited long enough."""
+
+    def sync(self) -> None:
+        """Have the disk store what was let go of."""
+
+    def bytes(self) -> int:
+        """Size of the bag so far, as far as known."""
+
+    def close(self, metadata: dict[str, str]) -> FinishedBag:
+        """Finish the bag with our metadata and write metadata.yaml."""
+
+    def abandon(self) -> None:
+        """Give up after an error; what is on the disk stays."""
+
+
+class McapWriter:
+    """The `mcap` backend.
+
+    Args:
+        folder: An existing folder.
+        name: File name without suffix.
+        flush_period: A message waits no longer than this before it is written [s].
+        ros_distro: Named in metadata.yaml.
+    """
+
+    def __init__(self, folder: Path, name: str, flush_period: float, ros_distro: str) -> None:
+        self._folder = folder
+        self._file = McapFile(folder / f"{name}.mcap", flush_period)
+        self._ros_distro = ros_distro
+        self._schemas: dict[str, int] = {}
+        self._channels: dict[str, int] = {}
+        self._topics: list[Topic] = []
+
+    def add_topic(self, topic: Topic) -> None:
+        if topic.name in self._channels:
+            return
+        if topic.type not in self._schemas:
+            self._schemas[topic.type] = self._file.add_schema(topic.type, "ros2msg", topic.definition)
+        metadata = {"offered_qos_profiles": topic.qos, "topic_type_hash": topic.type_hash}
+        self._channels[topic.name] = self._file.add_channel(
+            topic.name, self._schemas[topic.type], metadata, topic.group
+        )
+        self._topics.append(topic)
+
+    def write(self, topic: str, payload: bytes, log_ns: int, publish_ns: int, sequence: int) -> None:
+        self._file.write(self._channels[topic], payload, log_ns, publish_ns, sequence)
+
+    def flush_due(self) -> None:
+        self._file.flush_due()
+
+    def sync(self) -> None:
+        self._file.sync()
+
+    def bytes(self) -> int:
+        return self._file.offset
+
+    def close(self, metadata: dict[str, str]) -> FinishedBag:
+        self._file.flush()
+        summary = self._file.summary
+        topics = [
+            TopicCountInBag(t.name, t.type, t.qos, t.type_hash, summary.counts.get(self._channels[t.name], 0))
+            for t in self._topics
+        ]
+        name = self._file.path.name
+        text = serialized_metadata(name, summary.start, summary.end, topics, self._ros_distro)
+        self._file.add_metadata("rosbag2", {"serialized_metadata": text})
+        self._file.add_metadata(EPISODE_METADATA, metadata)
+        digest = self._file.close()
+        write_durably(self._folder / METADATA_FILE, metadata_yaml(text))
+        return FinishedBag(name, digest, self._file.offset, summary.messages, summary.start, summary.end)
+
+    def abandon(self) -> None:
+        self._file.abandon()
+
+
+class Rosbag2Writer:
+    """The `rosbag2` backend: rosbag2's own sequential writer with MCAP storage.
+
+    rosbag2 makes the bag's folder itself and names the file after it, so it gets a folder of its own inside the
+    staging folder; closing moves the file up and corrects its name in metadata.yaml.
+    """
+
+    def __init__(self, folder: Path, name: str, flush_period: float, ros_distro: str) -> None:
+        import rosbag2_py  # only this backend needs it: bags are written and repaired without ROS otherwise
+
+        self._rosbag2 = rosbag2_py
+        self._folder = folder
+        self._name = name
+        self._inner = folder / name
+        self._count = 0
+        self._start = self._end = 0
+        self._writer = rosbag2_py.SequentialWriter()
+        try:
+            self._writer.open(
+                rosbag2_py.StorageOptions(uri=str(self._inner), storage_id="mcap"),
+                rosbag2_py.ConverterOptions(input_serialization_format="cdr", output_serialization_format="cdr"),
+            )
+        except RuntimeError as error:
+            raise StorageError(self._inner, error, "a folder that rosbag2 can make") from error
+        self._known: set[str] = set()
+
+    def add_topic(self, topic: Topic) -> None:
+        if topic.name in self._known:
+            return
+        self._known.add(topic.name)
+        self._writer.create_topic(
+            self._rosbag2.TopicMetadata(
+                id=len(self._known),
+                name=topic.name,
+                type=topic.type,
+                serialization_format="cdr",
+                offered_qos_profiles=self._rosbag2.to_rclcpp_qos_vector(topic.qos, 9),
+                type_description_hash=topic.type_hash,
+            )
+        )
+
+    def write(self, topic: str, payload: bytes, log_ns: int, publish_ns: int, sequence: int) -> None:
+        try:
+            self._writer.write(topic, payload, log_ns, publish_ns)
+        except RuntimeError as error:
+            raise StorageError(self._inner, error, f"room for {len(payload)} bytes") from error
+        self._start = log_ns if self._count == 0 else min(self._start, log_ns)
+        self._end = max(self._end, log_ns)
+        self._count += 1
+
+    def flush_due(self) -> None:
+        """rosbag2 writes its chunks when they are full."""
+
+    def sync(self) -> None:
+        """rosbag2 leaves this to the operating system."""
+
+    def bytes(self) -> int:
+        return sum(path.stat().st_size for path in self._inner.glob("*.mcap"))
+
+    def close(self, metadata: dict[str, str]) -> FinishedBag:
+        self._writer.close()
+        (made,) = self._inner.glob("*.mcap")
+        final = self._folder / f"{self._name}.mcap"
+        text = (self._inner / METADATA_FILE).read_text(encoding="utf-8").replace(made.name, final.name)
+        os.rename(made, final)
+        write_durably(self._folder / METADATA_FILE, text)
+        (self._inner / METADATA_FILE).unlink()
+        self._inner.rmdir()
+        return FinishedBag(final.name, file_sha256(final), final.stat().st_size, self._count, self._start, self._end)
+
+    def abandon(self) -> None:
+        self._writer.close()
+
+
+BACKENDS: dict[str, Callable[[Path, str, float, str], BagWriter]] = {"mcap": McapWriter, "rosbag2": Rosbag2Writer}
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Replace a file in one step, stored on the disk before it appears under its name.
+
+    Raises:
+        StorageError: the folder cannot take it.
+    """
+    draft = path.with_name(path.name + ".new")
+    try:
+        with open(draft, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(draft, path)
+    except OSError as error:
+        raise StorageError(path, error.strerror, "a writable folder with room") from error
+
+
+def file_sha256(path: Path, progress: Callable[[int], None] | None = None) -> str:
+    """SHA-256 of a file; `progress` gets the bytes of each step."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while block := stream.read(1 << 22):
+            digest.update(block)
+            if progress:
+                progress(len(block))
+    return digest.hexdigest()

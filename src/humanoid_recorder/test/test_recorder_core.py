@@ -1,0 +1,468 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Episodes without ROS: what goes in comes out of stock readers, is counted, and survives."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import random
+import signal
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mcap.reader import make_reader
+from rosbags.rosbag2 import Reader
+
+from humanoid_recorder.bag_metadata import OfferedQos, qos_text
+from humanoid_recorder.counters import SequenceTracker, TopicCounter
+from humanoid_recorder.definitions import full_text, type_hash
+from humanoid_recorder.errors import BagError, EpisodeError, StorageError
+from humanoid_recorder.folders import Staging, leftovers
+from humanoid_recorder.recorder import Arrival, Recorder, Request, Settings
+from humanoid_recorder.recovery import recover
+from humanoid_recorder.scan import scan
+from humanoid_recorder.selection import Selection, Wanted, matches
+from humanoid_recorder.sidecar import Label, read_episode
+from humanoid_recorder.verification import verify
+from humanoid_recorder.writers import BACKENDS, McapWriter, Topic
+
+SECOND = 1_000_000_000
+STRING, JOINTS, IMAGE = "std_msgs/msg/String", "sensor_msgs/msg/JointState", "sensor_msgs/msg/CompressedImage"
+
+
+def topic(name: str, kind: str, group: str = "numeric", offers: tuple[OfferedQos, ...] = (OfferedQos(),)) -> Topic:
+    return Topic(name, kind, type_hash(kind), full_text(kind), qos_text(offers), group)
+
+
+def cdr_string(text: str) -> bytes:
+    data = text.encode() + b"\0"
+    return b"\x00\x01\x00\x00" + struct.pack("<I", len(data)) + data
+
+
+def make(out: Path, **changes: object) -> Recorder:
+    settings = Settings(
+        out=out,
+        robot="unitree_g1",
+        namespace="/",
+        backend="mcap",
+        flush_period=0.05,
+        sync_period=0.0,
+        pre_roll=0.0,
+        pre_roll_bytes=1 << 20,
+        queue_bytes=1 << 26,
+        disk_start=0,
+        disk_floor=0,
+        clock="system",
+        software={"ros": "jazzy"},
+        ros_distro="jazzy",
+    )
+    wanted = [
+        Wanted("joint_states", required=True, rate=500.0, max_gap=0.05),
+        Wanted("camera/*/color", required=True),
+        Wanted("robot_description"),
+        Wanted("never_there", required=True),
+    ]
+    recorder = Recorder(dataclasses.replace(settings, **changes), Selection(wanted))
+    latched = OfferedQos(durability="transient_local")
+    recorder.add_topic(topic("/joint_states", JOINTS), wanted[0], publishers=1, latched=False)
+    recorder.add_topic(topic("/camera/head/color", IMAGE, "image"), wanted[1], publishers=1, latched=False)
+    recorder.add_topic(topic("/robot_description", STRING, offers=(latched,)), wanted[2], publishers=1, latched=True)
+    return recorder
+
+
+def traffic(count: int, start_ns: int = 10 * SECOND, seed: int = 1) -> list[Arrival]:
+    """Joints every 2 ms and an image with every 16th, of random bytes."""
+    rng = random.Random(seed)
+    arrivals = []
+    for i in range(count):
+        now = start_ns + i * 2_000_000
+        arrivals.append(Arrival("/joint_states", b"\x00\x01\x00\x00" + rng.randbytes(200), now, now - 1000, i + 1))
+        if i % 16 == 0:
+            arrivals.append(
+                Arrival("/camera/head/color", b"\x00\x01\x00\x00" + rng.randbytes(5000), now, now, i // 16 + 1)
+            )
+    return arrivals
+
+
+def record(recorder: Recorder, arrivals: list[Arrival], task: str = "sort parcels") -> Path:
+    recorder.start(Request(task, operator="ada"), arrivals[0].log_ns)
+    recorder.receive(arrivals)
+    return recorder.stop("success", "fine", arrivals[-1].log_ns + 1).path
+
+
+def by_topic(arrivals: list[Arrival]) -> dict[str, list[tuple[int, bytes]]]:
+    result: dict[str, list[tuple[int, bytes]]] = {}
+    for arrival in arrivals:
+        result.setdefault(arrival.topic, []).append((arrival.log_ns, arrival.payload))
+    return result
+
+
+def read_with_mcap(bag: Path) -> dict[str, list[tuple[int, bytes]]]:
+    result: dict[str, list[tuple[int, bytes]]] = {}
+    with open(bag, "rb") as stream:
+        for _, channel, message in make_reader(stream, validate_crcs=True).iter_messages():
+            result.setdefault(channel.topic, []).append((message.log_time, message.data))
+    return result
+
+
+def read_with_rosbags(folder: Path) -> dict[str, list[tuple[int, bytes]]]:
+    result: dict[str, list[tuple[int, bytes]]] = {}
+    with Reader(folder) as reader:
+        for connection, stamp, data in reader.messages():
+            result.setdefault(connection.topic, []).append((stamp, bytes(data)))
+    return result
+
+
+def read_with_rosbag2(folder: Path) -> dict[str, list[tuple[int, bytes]]]:
+    import rosbag2_py
+
+    reader = rosbag2_py.SequentialReader()
+    reader.open(
+        rosbag2_py.StorageOptions(uri=str(folder), storage_id="mcap"), rosbag2_py.ConverterOptions("cdr", "cdr")
+    )
+    result: dict[str, list[tuple[int, bytes]]] = {}
+    while reader.has_next():
+        name, data, stamp = reader.read_next()
+        result.setdefault(name, []).append((stamp, data))
+    return result
+
+
+@pytest.mark.parametrize("backend", sorted(BACKENDS))
+def test_three_readers_give_back_the_same_bytes_in_order(tmp_path, backend):
+    arrivals = traffic(500)
+    folder = record(make(tmp_path, backend=backend), arrivals)
+    expected = by_topic(arrivals)
+    (bag,) = folder.glob("*.mcap")
+    assert read_with_mcap(bag) == expected
+    assert read_with_rosbags(folder) == expected
+    assert read_with_rosbag2(folder) == expected
+    assert sorted(path.name for path in folder.iterdir()) == sorted([bag.name, "episode.yaml", "metadata.yaml"])
+    assert verify(folder) == []
+
+
+@pytest.mark.parametrize("backend", sorted(BACKENDS))
+def test_channels_say_what_stock_rosbag2_says(tmp_path, backend):
+    folder = record(make(tmp_path, backend=backend), traffic(20))
+    (bag,) = folder.glob("*.mcap")
+    with open(bag, "rb") as stream:
+        reader = make_reader(stream)
+        summary = reader.get_summary()
+        assert reader.get_header().profile == "ros2"
+    channels = {channel.topic: channel for channel in summary.channels.values()}
+    description = channels["/robot_description"]
+    assert description.message_encoding == "cdr"
+    assert description.metadata["topic_type_hash"] == type_hash(STRING)
+    qos_there = description.metadata["offered_qos_profiles"].strip()
+    if backend == "rosbag2":  # rosbag2_py reads an unknown history as the default depth
+        qos_there = qos_there.replace("depth: 10", "depth: 0")
+    assert qos_there == qos_text((OfferedQos(durability="transient_local"),))
+    schema = summary.schemas[channels["/joint_states"].schema_id]
+    assert (schema.name, schema.encoding) == (JOINTS, "ros2msg")
+    assert schema.data.decode() == full_text(JOINTS)
+    with Reader(folder) as reader:
+        assert reader.topics["/robot_description"].msgcount == 0
+        (qos,) = reader.topics["/robot_description"].connections[0].ext.offered_qos_profiles
+        assert qos.durability.name == "TRANSIENT_LOCAL"
+
+
+def test_numeric_chunks_hold_no_images(tmp_path):
+    folder = record(make(tmp_path), traffic(500))
+    (bag,) = folder.glob("*.mcap")
+    with open(bag, "rb") as stream:
+        summary = make_reader(stream).get_summary()
+    images = {channel.id for channel in summary.channels.values() if "camera" in channel.topic}
+    for chunk in summary.chunk_indexes:
+        inside = set(chunk.message_index_offsets)
+        assert inside <= images or not inside & images
+        assert chunk.compression == ("" if inside <= images else "zstd")
+
+
+def test_sidecar_counts_losses_gaps_and_what_is_missing(tmp_path):
+    arrivals = [a for a in traffic(1000) if not (a.topic == "/joint_states" and 301 <= a.sequence <= 340)]
+    recorder = make(tmp_path)
+    recorder.receive([Arrival("/robot_description", cdr_string("<robot/>"), 5 * SECOND, 5 * SECOND, 1)])
+    recorder.start(Request("a", tags={"shift": "early"}), 10 * SECOND)
+    recorder.annotate(Label(11 * SECOND, 0, "grasp", "ada"))
+    recorder.receive(arrivals)
+    ended = recorder.stop("failure", "dropped it", 12 * SECOND)
+    episode = read_episode(ended.path)
+    joints, camera, description = episode.topics
+    assert (joints.received, joints.written, joints.lost, joints.gaps) == (960, 960, 40, 1)
+    assert joints.longest_gap == pytest.approx(0.082)
+    assert (camera.lost, camera.dropped) == (0, 0)
+    assert (description.received, description.written, description.repeated) == (0, 1, 1)
+    assert episode.missing == ["never_there"]
+    assert episode.lost == 40
+    assert episode.outcome == "failure"
+    assert episode.tags == {"shift": "early"}
+    assert episode.annotations == [Label(11 * SECOND, 0, "grasp", "ada")]
+    assert episode.robot_description_sha256 == hashlib.sha256(b"<robot/>").hexdigest()
+    assert any("40 of 1000" in problem for problem in ended.problems)
+    assert any("never_there" in problem for problem in ended.problems)
+
+
+def test_latched_messages_are_in_every_bag_at_its_start(tmp_path):
+    recorder = make(tmp_path)
+    old, new = cdr_string("<old/>"), cdr_string("<new/>")
+    recorder.receive([Arrival("/robot_description", old, SECOND, SECOND, 1)])
+    recorder.receive([Arrival("/robot_description", new, 2 * SECOND, 2 * SECOND, 2)])
+    for start in (10, 20):
+        folder = record(recorder, traffic(10, start * SECOND, seed=start))
+        assert read_with_rosbags(folder)["/robot_description"] == [(start * SECOND, new)]
+
+
+def test_pre_roll_keeps_seconds_and_bytes(tmp_path):
+    recorder = make(tmp_path, pre_roll=0.5)
+    arrivals = traffic(1000)  # 2 s
+    before, after = arrivals[: len(arrivals) // 2], arrivals[len(arrivals) // 2 :]
+    recorder.receive(before)
+    recorder.start(Request("a"), before[-1].log_ns)
+    recorder.receive(after)
+    folder = recorder.stop("success", "", after[-1].log_ns).path
+    limit = before[-1].log_ns - SECOND // 2
+    assert read_with_rosbags(folder) == by_topic([a for a in arrivals if a.log_ns >= limit])
+    assert read_episode(folder).pre_roll == pytest.approx(0.5)
+    small = make(tmp_path, pre_roll=10.0, pre_roll_bytes=10_000)
+    small.receive(before)
+    small.start(Request("b"), before[-1].log_ns)
+    kept = read_with_rosbags(small.stop("unsure", "", SECOND).path).values()
+    assert 0 < sum(len(data) for messages in kept for _, data in messages) <= 10_000
+
+
+def test_full_queue_drops_images_first_and_says_so(tmp_path, monkeypatch):
+    recorder = make(tmp_path, queue_bytes=400_000)
+    recording = recorder.start(Request("a"), 10 * SECOND)
+    monkeypatch.setattr(recording, "_taken_out", -299_000)  # as if the disk were 299 kB behind
+    recorder.receive(traffic(160))
+    counters = {name: recording.counter(state) for name, state in recorder.topics.items()}
+    assert counters["/joint_states"].dropped == 0
+    assert counters["/camera/head/color"].dropped == 10
+    ended = recorder.stop("success", "", 11 * SECOND)
+    assert any("10 messages dropped by the recorder" in problem for problem in ended.problems)
+    assert read_episode(ended.path).queue_high_water >= 290_000
+
+
+def test_sequence_numbers_prove_loss():
+    one = SequenceTracker()
+    assert [one.lost_before(n) for n in (7, 8, 11, 12)] == [0, 0, 2, 0]
+    assert [one.lost_before(n) for n in (1, 2, 4)] == [0, 0, 1]  # the publisher started again
+    two = SequenceTracker()
+    numbers = [1, 101, 2, 102, 103, 3, 106, 5]
+    assert [two.lost_before(n, publishers=2) for n in numbers] == [0, 0, 0, 0, 0, 0, 2, 1]
+    assert [SequenceTracker().lost_before(0) for _ in range(3)] == [0, 0, 0]
+
+
+def test_publisher_that_restarts_and_one_that_leaves():
+    tracker = SequenceTracker()
+    assert sum(tracker.lost_before(n, publishers=2) for n in (1, 50, 2, 51)) == 0
+    assert [tracker.lost_before(n, publishers=1) for n in (52, 53, 1, 2)] == [0, 0, 0, 0]
+
+
+def test_rate_is_that_of_the_last_second():
+    counter = TopicCounter()
+    rates = []
+    for tick in range(6):
+        for i in range(50 if tick < 3 else 0):
+            counter.arrived(tick * SECOND // 2 + i * 10_000_000, 0)
+        rates.append(counter.rate((tick + 1) * SECOND // 2))
+    assert rates[2] == pytest.approx(100.0)
+    assert rates[5] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("request_", "complaint"),
+    [
+        (Request(""), "task"),
+        (Request("a", instruction="x" * 20_000), "instruction"),
+        (Request("a", operator="nul\0"), "operator"),
+        (Request("a", tags={"": "x"}), "tags"),
+    ],
+)
+def test_hostile_texts_are_refused_by_name(tmp_path, request_, complaint):
+    recorder = make(tmp_path)
+    with pytest.raises(EpisodeError, match=complaint):
+        recorder.start(request_, SECOND)
+    assert recorder.recording is None
+    assert not list(leftovers(tmp_path))
+
+
+def test_names_cannot_leave_the_folder(tmp_path):
+    folder = record(make(tmp_path), traffic(5), task="../../etc/passwd\n\x07: 'ünï' \"{}")
+    assert folder.parents[2] == tmp_path
+    assert read_episode(folder).task == "../../etc/passwd\n\x07: 'ünï' \"{}"
+
+
+def test_unwritable_missing_and_full_disks_are_refused(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(StorageError, match="file"):
+        make(file).start(Request("a"), SECOND)
+    with pytest.raises(StorageError, match="to start an episode"):
+        make(tmp_path, disk_start=1 << 60).start(Request("a"), SECOND)
+
+
+def test_episode_ends_where_the_disk_reaches_its_floor(tmp_path):
+    recorder = make(tmp_path, disk_floor=1 << 60)
+    recording = recorder.start(Request("a"), 10 * SECOND)
+    recorder.receive(traffic(50))
+    recording._threads[0].join(timeout=0)
+    while not recording.disk_full:
+        assert recording._threads[0].is_alive()
+    ended = recorder.tick(11 * SECOND)
+    assert ended
+    assert "floor" in read_episode(ended.path).note
+    assert verify(ended.path) == []
+
+
+def test_write_error_is_reported_and_what_was_written_recovers(tmp_path, monkeypatch):
+    recorder = make(tmp_path)
+    recording = recorder.start(Request("a"), 10 * SECOND)
+    arrivals = traffic(200)
+    recorder.receive(arrivals[:100])
+    while recording._writer.bytes() < 20_000:
+        assert recording._threads[0].is_alive()
+    real, calls = os.writev, []
+
+    def full(fd, parts):
+        calls.append(real(fd, [b"".join(parts)[:7]]))  # seven bytes get through, as on a full disk
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("humanoid_recorder.mcap_file.os.writev", full)
+    recorder.receive(arrivals[100:])
+    recording._threads[0].join()
+    assert "No space left" in recording.error
+    assert calls
+    with pytest.raises(StorageError, match="No space left"):
+        recorder.tick(11 * SECOND)
+    assert recorder.failed
+    monkeypatch.undo()
+    (part,) = leftovers(tmp_path)
+    folder = recover(part)
+    assert verify(folder) == []
+    assert 0 < read_episode(folder).bag.messages <= 200
+
+
+def test_one_episode_at_a_time_and_discard_deletes(tmp_path):
+    recorder = make(tmp_path)
+    with pytest.raises(EpisodeError, match="no episode"):
+        recorder.stop("success", "", SECOND)
+    recorder.start(Request("a"), SECOND)
+    with pytest.raises(EpisodeError, match="is being recorded"):
+        recorder.start(Request("b"), SECOND)
+    (part,) = leftovers(tmp_path)
+    with pytest.raises(EpisodeError, match="another recorder"):
+        recover(part)
+    ended = recorder.discard("clumsy")
+    assert ended.outcome == "discarded"
+    assert not ended.path.exists()
+    assert not list(leftovers(tmp_path))
+    assert "clumsy" in (ended.path.parent / "discarded.jsonl").read_text()
+
+
+WRITER = """
+import sys, time, random
+from pathlib import Path
+from test_recorder_core import make, traffic, Request
+recorder = make(Path(sys.argv[1]))
+recorder.start(Request("killed", operator="ada"), 10_000_000_000)
+for i, arrival in enumerate(traffic(100_000)):
+    recorder.receive([arrival])
+    if i % 50 == 0:
+        print(i, flush=True)
+        time.sleep(0.002)
+"""
+
+
+def test_killed_process_leaves_an_episode_that_recovers(tmp_path):
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n" + WRITER
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if int(line) >= 5000:
+            break
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    (part,) = leftovers(tmp_path)
+    folder = recover(part)
+    episode = read_episode(folder)
+    assert (episode.state, episode.operator, episode.lost) == ("recovered", "ada", 0)
+    assert verify(folder) == []
+    expected = by_topic(traffic(100_000)[:20_000])
+    got = read_with_rosbags(folder)
+    for name, messages in got.items():
+        assert messages == expected[name][: len(messages)]
+    assert len(got["/joint_states"]) > 3000
+
+
+def test_truncated_anywhere_recovers_every_whole_chunk(tmp_path):
+    arrivals = traffic(300)
+    writer = McapWriter(tmp_path, "whole_0", 0.0, "jazzy")
+    ends = []  # file size, messages in it
+    for name, kind, group in (("/joint_states", JOINTS, "numeric"), ("/camera/head/color", IMAGE, "image")):
+        writer.add_topic(topic(name, kind, group))
+    for i, a in enumerate(arrivals):
+        writer.write(a.topic, a.payload, a.log_ns, a.publish_ns, a.sequence)
+        if i % 40 == 39:
+            writer.flush_due()
+            ends.append((writer.bytes(), i + 1))
+    writer.close({})
+    data = (tmp_path / "whole_0.mcap").read_bytes()
+    chunks = scan(tmp_path / "whole_0.mcap").summary.chunks
+    boundaries = [
+        c.chunk_start_offset + d for c in chunks for d in (0, 1, c.chunk_length - 1, c.chunk_length, c.chunk_length + 9)
+    ]
+    cuts = sorted({*boundaries, *random.Random(3).sample(range(2000, len(data)), 25), len(data) - 1, len(data) - 9})
+    for cut in cuts:
+        part = tmp_path / "r" / "d" / f"cut{cut}.part"
+        part.mkdir(parents=True)
+        (part / f"cut{cut}_0.mcap").write_bytes(data[:cut])
+        folder = recover(part)
+        assert verify(folder) == [], cut
+        whole = sum(1 for c in chunks if c.chunk_start_offset + c.chunk_length <= cut)
+        with open(folder / f"cut{cut}_0.mcap", "rb") as stream:
+            summary = make_reader(stream).get_summary()
+        assert len(summary.chunk_indexes) == whole, cut
+        got = read_with_rosbags(folder) if whole else {}
+        for name, messages in got.items():
+            assert messages == by_topic(arrivals)[name][: len(messages)], cut
+        assert sum(map(len, got.values())) >= max([0, *(n for size, n in ends if size <= cut)]), cut
+
+
+def test_damage_is_found_by_verify(tmp_path):
+    folder = record(make(tmp_path), traffic(200))
+    (bag,) = folder.glob("*.mcap")
+    data = bytearray(bag.read_bytes())
+    data[len(data) // 3] ^= 1
+    bag.write_bytes(data)
+    wrong = "\n".join(verify(folder))
+    assert "SHA-256" in wrong
+    assert "checksum" in wrong
+    bag.unlink()
+    assert "no file" in verify(folder)[0]
+
+
+def test_what_is_no_bag_is_left_alone(tmp_path):
+    part = tmp_path / "r" / "d" / "x.part"
+    part.mkdir(parents=True)
+    with pytest.raises(BagError, match=r"no \.mcap"):
+        recover(part)
+    (part / "x_0.mcap").write_bytes(b"hello, this is no bag")
+    with pytest.raises(BagError, match="magic"):
+        recover(part)
+    assert (part / "x_0.mcap").read_bytes() == b"hello, this is no bag"
+    Staging(part).release()
+
+
+def test_patterns_are_relative_to_the_robot():
+    assert matches("camera/*/color", "/g1/camera/head/color", "/g1")
+    assert not matches("camera/*/color", "/g2/camera/head/color", "/g1")
+    assert not matches("camera/*/color", "/g1/camera/a/b/color", "/g1")
+    assert matches("camera/**/color", "/g1/camera/a/b/color", "/g1")
+    assert matches("/diagnostics", "/diagnostics", "/g1")
+    selection = Selection([Wanted("camera/**")], exclude=["camera/*/raw"])
+    assert selection.find("/camera/head/info", "/")
+    assert selection.find("/camera/head/raw", "/") is None

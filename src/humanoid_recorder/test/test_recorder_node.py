@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The recorder as a node: services, discovery, losses, shutdown. One process; the test thread turns the executor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import rclpy
+import yaml
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rosbags.rosbag2 import Reader
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+
+from humanoid_core import endpoints, ros
+from humanoid_interfaces.msg import Annotation, EpisodeStatus
+from humanoid_interfaces.srv import StopEpisode
+from humanoid_recorder.folders import leftovers
+from humanoid_recorder.recorder_node import RecorderNode
+from humanoid_recorder.sidecar import read_episode
+from humanoid_recorder.verification import verify
+
+ROOT = Path(__file__).parents[1]
+DEADLINE = 20.0  # [s]
+
+
+class Cell:
+    """A recorder, a robot that publishes, and a person who calls services."""
+
+    def __init__(self, out: Path, topics: Path) -> None:
+        rclpy.init()
+        defaults = yaml.safe_load((ROOT / "config" / "recorder.yaml").read_text())["recorder"]["ros__parameters"]
+        values = {**defaults, "out": str(out), "topics": str(topics), "robot_name": "g1", "discovery_period": 0.05}
+        values.update(disk_start=0, disk_floor=0)
+        overrides = [Parameter(name, value=value) for name, value in values.items()]
+        self.recorder = RecorderNode(namespace="/g1", parameter_overrides=overrides)
+        self.person = Node("person", namespace="/g1")
+        self.joints = ros.publisher(self.person, endpoints.JOINT_STATES)
+        self.description = ros.publisher(self.person, endpoints.ROBOT_DESCRIPTION)
+        self.statuses: list[EpisodeStatus] = []
+        ros.subscribe(self.person, endpoints.RECORDER_STATUS, self.statuses.append)
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(self.recorder)
+        self.executor.add_node(self.person)
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Turn the executor until something holds."""
+        end = time.monotonic() + DEADLINE
+        while not condition():
+            assert time.monotonic() < end, "it never came to be"
+            self.executor.spin_once(timeout_sec=0.02)
+
+    def call(self, endpoint: endpoints.Endpoint, **fields: object) -> object:
+        client = ros.client(self.person, endpoint)
+        self.until(client.service_is_ready)
+        future = client.call_async(ros.message_type(endpoint.type).Request(**fields))
+        self.until(future.done)
+        return future.result()
+
+    def activate(self) -> None:
+        assert self.recorder.trigger_configure().value == 97  # SUCCESS
+        assert self.recorder.trigger_activate().value == 97
+
+    def hears(self, *names: str) -> Callable[[], bool]:
+        return lambda: {f"/g1/{name}" for name in names} <= set(self.recorder._recorder.topics)
+
+    def publish_joints(self, count: int) -> None:
+        for i in range(count):
+            self.joints.publish(JointState(name=["a"], position=[float(i)]))
+
+    def count(self, name: str) -> int:
+        state = self.recorder._recorder.topics[f"/g1/{name}"]
+        return self.recorder._recorder.counter(state).received
+
+
+@pytest.fixture
+def cell(tmp_path: Path) -> Iterator[Cell]:
+    topics = tmp_path / "topics.yaml"
+    topics.write_text(
+        "topics:\n"
+        "  - {name: joint_states, required: true}\n"
+        "  - {name: robot_description}\n"
+        "  - {name: late/*}\n"
+        "  - {name: annotations, repeat: never}\n"
+    )
+    made = Cell(tmp_path / "out", topics)
+    yield made
+    made.person.destroy_node()
+    made.recorder.destroy_node()
+    rclpy.try_shutdown()
+
+
+def test_an_episode_by_service(cell):
+    assert not cell.call(endpoints.RECORDER_START, task="early").success  # not active yet
+    cell.description.publish(String(data="<robot/>"))
+    cell.activate()
+    cell.until(cell.hears("joint_states", "robot_description", "annotations"))
+    cell.until(lambda: cell.count("robot_description") == 1)
+    started = cell.call(endpoints.RECORDER_START, task="parcels/../x", operator_name="ada", instruction="sort")
+    assert started.success, started.message
+    again = cell.call(endpoints.RECORDER_START, task="b")
+    assert not again.success
+    assert "is being recorded" in again.message
+    cell.until(lambda: cell.joints.get_subscription_count() == 1)
+    cell.publish_joints(300)
+    late = cell.person.create_publisher(String, "late/one", 10)
+    cell.until(cell.hears("late/one"))
+    cell.until(lambda: late.get_subscription_count() == 1)
+    late.publish(String(data="here"))
+    assert cell.call(endpoints.RECORDER_ANNOTATE, annotation=Annotation(label="grasp", author="ada")).success
+    other = ros.publisher(cell.person, endpoints.ANNOTATIONS)
+    cell.until(lambda: other.get_subscription_count() == 1)
+    other.publish(Annotation(label="lift", author="button"))
+    cell.until(lambda: cell.count("annotations") == 2)
+    stopped = cell.call(endpoints.RECORDER_STOP, outcome=StopEpisode.Request.SUCCESS, note="good")
+    assert stopped.success, stopped.message
+    folder = Path(stopped.path)
+    assert verify(folder) == []
+    episode = read_episode(folder)
+    assert (episode.task, episode.operator, episode.outcome) == ("parcels/../x", "ada", "success")
+    assert [label.label for label in episode.annotations] == ["grasp", "lift"]
+    with Reader(folder) as reader:
+        counts = {name: info.msgcount for name, info in reader.topics.items()}
+    wanted = {"/g1/joint_states": 300, "/g1/robot_description": 1, "/g1/late/one": 1, "/g1/annotations": 2}
+    assert counts == wanted
+    assert episode.lost == episode.dropped == 0
+    cell.until(lambda: cell.statuses[-1].last_path == str(folder))
+    assert cell.statuses[-1].last_outcome == EpisodeStatus.SUCCESS
+    assert EpisodeStatus.RECORDING in {status.state for status in cell.statuses}
+
+
+def test_bad_requests_are_answered_with_the_reason(cell):
+    cell.activate()
+    assert "no episode" in cell.call(endpoints.RECORDER_STOP, outcome=1).message
+    assert "task" in cell.call(endpoints.RECORDER_START, task="  ").message
+    assert "16384" in cell.call(endpoints.RECORDER_START, task="a", instruction="x" * 100_000).message
+    assert cell.call(endpoints.RECORDER_START, task="a").success
+    assert "outcome" in cell.call(endpoints.RECORDER_STOP, outcome=77).message
+    assert cell.call(endpoints.RECORDER_DISCARD, reason="only a test").success
+    assert not list(leftovers(cell.recorder._settings.out))
+
+
+def test_ending_the_node_finishes_the_episode_as_unsure(cell):
+    cell.activate()
+    cell.until(cell.hears("joint_states"))
+    cell.until(lambda: cell.joints.get_subscription_count() == 1)
+    path = Path(cell.call(endpoints.RECORDER_START, task="a").path)
+    cell.publish_joints(50)
+    cell.until(lambda: cell.count("joint_states") == 50)
+    cell.recorder.trigger_deactivate()
+    episode = read_episode(path)
+    assert (episode.outcome, episode.bag.messages) == ("unsure", 50)
+    assert "shut down" in episode.note
+    assert verify(path) == []
