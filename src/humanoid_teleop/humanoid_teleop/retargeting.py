@@ -112,9 +112,9 @@ class Retargeter:
             acceleration=settings.acceleration_share * self.body.limits.acceleration,
         )
         self._data = self.body.model.createData()
-        self._collision = SelfCollision(
-            self.body.model, self.body.geometry, settings.collision_watch, settings.collision_rows
-        )
+        movers = np.concatenate([arm.joints for arm in self.body.arms.values()])
+        watched = settings.collision_near, settings.collision_watch, settings.collision_acceleration
+        self._collision = SelfCollision(self.body.model, self.body.geometry, movers, *watched)
         commanded = [side for side in SIDES if side in robot.config.hands and robot.config.hands[side].group in robot.config.commanded]
         self._hands = {side: HandRetargeter(robot, side, settings) for side in commanded}
         self.joints = self.body.joints + tuple(joint for hand in self._hands.values() for joint in hand.joints)
@@ -213,7 +213,7 @@ class Retargeter:
             hand.start(positions)
         pin.computeJointJacobians(self.body.model, self._data, q)
         self._collision.reset(self._data)
-        self._near = self._collision.measure(self._data)
+        self._near = self._collision.measure(self._data, self._v)
 
     def update(self, frame: OperatorFrame) -> None:
         """Take in an operator frame. Frames out of order and poses that cannot be are counted and left out."""
@@ -347,7 +347,7 @@ class Retargeter:
                 gain = self._settings.posture_rate * arm.follower.progress(time)
                 posture[arm.arm.joints] = gain * (self.body.home - self._q)[arm.arm.joints]
 
-        solved = arm_solver.solve(tasks, posture, self._posture_weight, low, high, v, *self._approach(dt))
+        solved = arm_solver.solve(tasks, posture, self._posture_weight, low, high, v, *self._approach(time, dt))
         if solved is None:
             self.counts.failed_steps += 1
             solved = brake
@@ -472,14 +472,17 @@ class Retargeter:
         rate = radius * min(max(settings.elbow_rate * angle, -4.0), 4.0)
         return weight * row, weight * rate
 
-    def _approach(self, dt: float) -> tuple[np.ndarray, np.ndarray]:
+    def _approach(self, time: float, dt: float) -> tuple[np.ndarray, np.ndarray]:
         """Gradients (k, n) of the near pairs' distances and how fast each may shrink (k,) [m/s]."""
         near = self._near
         if not self._settings.collision or not near.pairs.size:
             return near.gradients[:0], near.distances[:0]
-        room = np.maximum(near.distances - self._settings.collision_distance, 0.0)
+        room = near.distances - self._settings.collision_distance
         step = self._settings.collision_acceleration * dt
-        return near.gradients, np.sqrt(step * step + 2.0 * self._settings.collision_acceleration * room) - step
+        speed = np.sqrt(step * step + 2.0 * self._settings.collision_acceleration * np.maximum(room, 0.0)) - step
+        # Links that are too near part, once the arms have joined the person: engaging moves nothing.
+        joined = max(arm.follower.progress(time) * (arm.follower.state == FOLLOWING) for arm in self._arms.values())
+        return near.gradients, np.where(room < 0.0, joined * self._settings.collision_recovery * room, speed)
 
     def _move(self, v: np.ndarray, brake: np.ndarray, dt: float) -> None:
         """Take the step, or brake where it would bring links that are too near nearer still."""
@@ -489,7 +492,7 @@ class Retargeter:
         self._place(start, v, dt)
         if self._settings.collision and self._worse(before):
             self.counts.guarded_steps += 1
-            self._collision.moved(self._v * dt)
+            self._collision.moved(v, dt)
             self._place(start, brake, dt)
 
     def _worse(self, before: NearPairs) -> bool:
@@ -499,7 +502,7 @@ class Retargeter:
             return False
         known = dict(zip(before.pairs.tolist(), before.distances.tolist()))
         for pair, distance in zip(self._near.pairs.tolist(), self._near.distances.tolist()):
-            if distance < hard and distance < known.get(pair, math.inf) - 1e-7:
+            if distance < hard and distance < known.get(pair, math.inf) - 1e-5:
                 return True
         return False
 
@@ -509,8 +512,8 @@ class Retargeter:
         q = np.where(inside, np.minimum(np.maximum(q, self._limits.lower), self._limits.upper), q)
         self._q, self._v = q, v
         pin.computeJointJacobians(self.body.model, self._data, q)
-        self._collision.moved(v * dt)
-        self._near = self._collision.measure(self._data)
+        self._collision.moved(v, dt)
+        self._near = self._collision.measure(self._data, v)
 
     def _measure_error(self, arm: _ArmState, time: float) -> None:
         if arm.follower.state != FOLLOWING or arm.last_target is None:

@@ -66,8 +66,9 @@ class Settings:
     # Self-collision
     collision: bool = _setting("Whether to keep the robot's links apart")
     collision_distance: float = _setting("Links are kept so far apart [m]", 0.0, 0.2)
-    collision_watch: float = _setting("Pairs nearer than this are constraints [m]", 0.0, 0.5)
-    collision_rows: int = _setting("Most pairs in one step", 1, 100)
+    collision_near: float = _setting("Pairs nearer than this are constraints [m]", 0.0, 0.5)
+    collision_watch: float = _setting("Pairs nearer than this are, too, if they approach each other fast [m]", 0.0, 1.0)
+    collision_recovery: float = _setting("How fast links that are too near part [1/s]", 0.0, 100.0)
     collision_acceleration: float = _setting("With which links that approach each other can brake [m/s2]", 0.1, 100.0)
 
 
