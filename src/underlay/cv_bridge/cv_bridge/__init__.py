@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images between ROS messages and OpenCV."""
+
+from cv_bridge.core import CvBridge, CvBridgeError
+from cv_bridge.encodings import cv_type as getCvType  # noqa: N813 - upstream's name
+
+__all__ = ["CvBridge", "CvBridgeError", "getCvType"]
