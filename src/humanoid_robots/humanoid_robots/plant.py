@@ -73,10 +73,10 @@ class Plant:
         if self._substeps > 1:
             mujoco.mj_step(self.model, self.data, self._substeps - 1)
 
-    def adopt(self, position: np.ndarray, velocity: np.ndarray) -> None:
-        """Put the joints at a position (n,) [rad] with a velocity (n,) [rad/s]: a new scene does not move the robot."""
-        self.data.qpos[self.handles.qpos] = position
-        self.data.qvel[self.handles.dof] = velocity
+    def adopt(self, other: Plant) -> None:
+        """Take the joints' positions and velocities from the same robot in another scene."""
+        self.data.qpos[self.handles.qpos] = other.data.qpos[other.handles.qpos]
+        self.data.qvel[self.handles.dof] = other.data.qvel[other.handles.dof]
         mujoco.mj_forward(self.model, self.data)
 
     # --- what the sensors feel: valid between begin and finish ---
@@ -94,13 +94,12 @@ class Plant:
 
     def imu(self, place: str, stamp: int) -> ImuReading:
         """An IMU."""
-        return ImuReading(
-            stamp,
-            place,
-            _xyzw(self.data.body(self._robot.config.imus[place].frame).xquat),
-            self.data.sensor(f"imu/{place}/gyro").data.copy(),
-            self.data.sensor(f"imu/{place}/accelerometer").data.copy(),
-        )
+        body = self.data.body(self._robot.config.imus[place].frame)
+        rate = self.data.sensor(f"imu/{place}/gyro").data.copy()
+        force = self.data.sensor(f"imu/{place}/accelerometer").data.copy()
+        if self.model.body_weldid[body.id] == 0:  # MuJoCo works out no accelerations for what stands fast
+            force = -self.model.opt.gravity @ body.xmat.reshape(3, 3)
+        return ImuReading(stamp, place, _xyzw(body.xquat), rate, force)
 
     def wrench(self, place: str, stamp: int) -> WrenchReading:
         """A wrench sensor."""

@@ -47,15 +47,17 @@ class Renderer:
         model: The compiled model.
         width: Largest width drawn [px].
         height: Largest height drawn [px].
+        shadows: Draw shadows in colour images; on a processor they cost as much again as all else.
 
     Raises:
         RenderingUnavailable: no off-screen OpenGL works here.
     """
 
-    def __init__(self, model: mujoco.MjModel, width: int, height: int) -> None:
+    def __init__(self, model: mujoco.MjModel, width: int, height: int, shadows: bool = True) -> None:
         model.vis.global_.offwidth, model.vis.global_.offheight = width, height
         self._model = model
         self._data = mujoco.MjData(model)
+        self._shadows = shadows
         self._gl = gl.make_context(width, height)
         self._gl.make_current()
         self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
@@ -77,14 +79,14 @@ class Renderer:
     def color(self, camera: str, width: int, height: int) -> np.ndarray:
         """Colour image (height, width, 3) uint8, red first, of a camera of the model."""
         image = np.empty((height, width, 3), np.uint8)
-        self._draw(camera, width, height, fancy=True)
+        self._draw(camera, width, height, sky=True)
         mujoco.mjr_readPixels(image, None, mujoco.MjrRect(0, 0, width, height), self._context)
         return image[::-1]
 
     def depth(self, camera: str, width: int, height: int) -> np.ndarray:
         """Distance along the optical axis (height, width) float32 [m] of a camera of the model; infinite for the sky."""
         values = np.empty((height, width), np.float32)
-        self._draw(camera, width, height, fancy=False)
+        self._draw(camera, width, height, sky=False)
         mujoco.mjr_readPixels(None, values, mujoco.MjrRect(0, 0, width, height), self._context)
         # The buffer holds 1 at the near plane and 0 at the far plane, linear in 1 / distance.
         extent, planes = self._model.stat.extent, self._model.vis.map
@@ -112,11 +114,11 @@ class Renderer:
         self._context.free()
         self._gl.free()
 
-    def _draw(self, camera: str, width: int, height: int, fancy: bool) -> None:
+    def _draw(self, camera: str, width: int, height: int, sky: bool) -> None:
         self._camera.fixedcamid = self._model.camera(camera).id
         flags = self._scene.flags
-        for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_SKYBOX):
-            flags[flag] = fancy
+        flags[mujoco.mjtRndFlag.mjRND_SKYBOX] = sky
+        flags[mujoco.mjtRndFlag.mjRND_SHADOW] = sky and self._shadows
         mujoco.mjv_updateScene(
             self._model, self._data, self._option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, self._scene
         )
@@ -131,10 +133,12 @@ class RenderThread:
     Args:
         deliver: Called in the rendering thread with each image.
         backlog: Instants that may wait to be drawn.
+        shadows: See Renderer.
     """
 
-    def __init__(self, deliver: Callable[[ImageReading], None], backlog: int = 2) -> None:
+    def __init__(self, deliver: Callable[[ImageReading], None], backlog: int = 2, shadows: bool = False) -> None:
         self._deliver = deliver
+        self._shadows = shadows
         self._jobs: queue.Queue[tuple[int, np.ndarray, list[View]] | None] = queue.Queue(backlog)
         self._error: BaseException | None = None
         self._thread: threading.Thread | None = None
@@ -190,7 +194,7 @@ class RenderThread:
     def _run(self, ready: threading.Event) -> None:
         try:
             assert self._model is not None
-            renderer = Renderer(self._model, *self._size)
+            renderer = Renderer(self._model, *self._size, self._shadows)
             ready.set()
             while (job := self._jobs.get()) is not None:
                 stamp, configuration, views = job

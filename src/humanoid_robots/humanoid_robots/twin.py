@@ -147,8 +147,7 @@ class Twin:
                 settings.stop_decay,
             )
         else:
-            reading = old.joints(self.now)
-            self.plant.adopt(reading.position, reading.velocity)
+            self.plant.adopt(old)
         config = self.robot.config
         self._skin = TactileSkin(config.tactile, self.plant.model)
         self._watch = SceneWatch(task.success if task is not None else None)

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The MuJoCo twin: joint_commands in; joint states, sensors, scene, tf and /clock out."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import humanoid_description
+from humanoid_core import endpoints, ros, task
+from humanoid_core.errors import HumanoidError, MessageError
+from humanoid_robots import scene
+from humanoid_robots.pacing import Pace
+from humanoid_robots.rendering import RenderThread
+from humanoid_robots.servo import Mode
+from humanoid_robots.twin import START_NS, Settings, Twin
+from humanoid_robots.twin_publishing import TwinPublisher
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64
+
+_WORDS = {
+    Mode.OFF: "off",
+    Mode.IDLE: "holds its pose, no command yet",
+    Mode.FOLLOWING: "follows joint_commands",
+    Mode.STOPPING: "stopped: no joint_commands",
+    Mode.FAULT: "simulation ended by an error",
+}
+
+
+class TwinNode(LifecycleNode):
+    """Configure builds the simulation, activate lets time run, deactivate halts it."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__("twin", **arguments)
+        # Parameters
+        self._robot_file = ros.required(self, "robot_config", "Robot configuration (YAML)", kind=str)
+        self._urdf = ros.optional(self, "urdf", "", "URDF or xacro in place of the configuration's")
+        self._scene_file = Path(ros.required(self, "scene", "Scene file (YAML); its task lies in ../tasks", kind=str))
+        self._seed = ros.required(self, "seed", "Seed of the scene", 0, 2**62, kind=int)
+        self._scale = ros.required(self, "time_scale", "Simulated seconds per second at most", 0.01, 100.0, kind=float)
+        cameras = ros.required(self, "cameras", "Draw the cameras", kind=bool)
+        self._settings = Settings(
+            control_rate=ros.required(self, "control_rate", "Control periods per second [Hz]", 50, 2000, kind=float),
+            substeps=ros.required(self, "substeps", "Physics steps per control period", 1, 20, kind=int),
+            base=ros.required(self, "base", "fixed: held at standing height; free: not held", kind=str),
+            command_timeout=ros.required(self, "command_timeout", "Silence that stops [s]", 0.01, 10.0, kind=float),
+            stop_decay=ros.required(self, "stop_decay", "Time constant of the stop [s]", 0.001, 1.0, kind=float),
+            objects_rate=ros.required(self, "objects_rate", "Rate of scene/objects [Hz]", 1, 500, kind=float),
+            base_rate=ros.required(self, "base_rate", "Rate of odom and tf [Hz]", 1, 500, kind=float),
+            lidar=ros.required(self, "lidar", "Cast the LiDAR's rays", kind=bool),
+            cameras=None if cameras else (),
+        )
+        shadows = ros.required(self, "shadows", "Draw shadows in camera images", kind=bool)
+        backlog = ros.required(self, "render_backlog", "Instants that may wait to be drawn", 1, 100, kind=int)
+        self._jpeg = ros.required(self, "jpeg_quality", "JPEG quality", 1, 100, kind=int)
+        self._png = ros.required(self, "png_level", "zlib level of depth images", 0, 9, kind=int)
+        # State
+        self._images = RenderThread(self._on_image, backlog, shadows) if cameras else None
+        self._twin: Twin | None = None
+        self._publisher: TwinPublisher | None = None
+        self._command: JointState | None = None
+        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._running = threading.Event()
+        self._loop = threading.Thread()
+        self._pace = Pace(self._scale)
+        self._refused = 0
+        self._reported = Mode.OFF
+        # Outputs and inputs
+        self._time_scale = ros.publisher(self, endpoints.TIME_SCALE)
+        self._diagnostics: ros.Diagnostics | None = None
+        ros.subscribe(self, endpoints.JOINT_COMMANDS, self._on_command, depth=1)
+        ros.service(self, endpoints.SCENE_RESET, self._on_reset)
+        self.create_timer(0.5, self._report, clock=ros.steady_clock())
+
+    # --- lifecycle ---
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            robot = humanoid_description.load(self._robot_file, self._urdf)
+            place, job = self._load(self._scene_file)
+            self._twin = Twin(robot, place, job, self._seed, self._settings, self._images)
+            self._publisher = TwinPublisher(self, self._twin, self._jpeg, self._png)
+        except HumanoidError as error:
+            self.get_logger().fatal(str(error))
+            return TransitionCallbackReturn.FAILURE
+        self._diagnostics = self._diagnostics or ros.Diagnostics(self, robot.config.name)
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._running.set()
+        self._pace = Pace(self._scale)
+        self._loop = threading.Thread(target=self._run, name="physics")
+        self._loop.start()
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._halt()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._halt()
+        if self._twin is not None:
+            self._twin.close()
+        self._twin = self._publisher = None
+        return super().on_cleanup(state)
+
+    def destroy_node(self) -> None:
+        """End the threads first: they publish."""
+        self._halt()
+        if self._twin is not None:
+            self._twin.close()
+        super().destroy_node()
+
+    def _halt(self) -> None:
+        self._running.clear()
+        if self._loop.is_alive():
+            self._loop.join()
+
+    # --- simulation, in its own thread ---
+
+    def _run(self) -> None:
+        assert self._twin is not None and self._publisher is not None
+        twin, publisher = self._twin, self._publisher
+        try:
+            while self._running.is_set() and self.context.ok():
+                while not self._jobs.empty():
+                    self._jobs.get()()
+                command, self._command = self._command, None
+                if command is not None:
+                    self._apply(command)
+                publisher.clock(twin.now)
+                for reading in twin.step():
+                    publisher.publish(reading)
+                time.sleep(self._pace.wait(1e-9 * (twin.now - START_NS), time.monotonic()))
+        except Exception as error:  # nobody waits for this thread: say why, and end the node
+            if not self.context.ok():
+                return  # a signal closed the context under a publisher
+            self.get_logger().fatal(f"{type(error).__name__}: {error}")
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def _apply(self, command: JointState) -> None:
+        assert self._twin is not None
+        try:
+            self._twin.command(command.name, command.position, command.velocity, command.effort)
+        except MessageError as error:
+            self._refused += 1
+            self.get_logger().error(f"refused: {error}", throttle_duration_sec=1.0)
+
+    def _on_image(self, reading: Any) -> None:
+        if self._publisher is not None and self.context.ok():
+            self._publisher.image(reading)
+
+    # --- inputs and reports, in the executor's thread ---
+
+    def _on_command(self, message: JointState) -> None:
+        self._command = message
+
+    def _on_reset(self, request: Any, response: Any) -> Any:
+        if self._twin is None or not self._running.is_set():
+            response.success, response.message = False, "the twin is not active"
+            return response
+        file = self._scene_file.with_name(f"{request.scene}.yaml") if request.scene else self._scene_file
+        finished = threading.Event()
+
+        def reset() -> None:
+            assert self._twin is not None
+            try:
+                self._twin.reset(*self._load(file), request.seed)
+                self._scene_file = file
+                response.success, response.message = True, f"{file.stem}, seed {request.seed}"
+            except HumanoidError as error:
+                response.success, response.message = False, str(error)
+            finished.set()
+
+        self._jobs.put(reset)
+        while not finished.wait(0.1) and self._loop.is_alive():
+            continue
+        return response
+
+    def _report(self) -> None:
+        twin = self._twin
+        if twin is None or self._publisher is None or self._diagnostics is None:
+            return
+        alive = self._loop.is_alive()
+        scale = self._pace.measured if alive else 0.0
+        self._time_scale.publish(Float64(data=scale))
+        mode = twin.mode if alive else Mode.OFF
+        self._publisher.status(twin.now, mode, _WORDS[mode])
+        level = ros.Diagnostics.WARN if mode is Mode.STOPPING else ros.Diagnostics.OK
+        self._diagnostics.update(
+            level, _WORDS[mode], time_scale=f"{scale:.3f}", refused_commands=self._refused, contacts=twin.plant.data.ncon
+        )
+
+    @staticmethod
+    def _load(file: Path) -> tuple[scene.Scene, task.Task | None]:
+        place = scene.load(file)
+        return place, task.load(file.parent.parent / "tasks" / f"{place.task}.yaml") if place.task else None
+
+
+def main() -> None:
+    """Run the node."""
+    ros.run(TwinNode)
