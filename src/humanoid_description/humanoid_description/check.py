@@ -13,6 +13,7 @@ import numpy as np
 import pinocchio
 
 from humanoid_core.errors import HumanoidError
+from humanoid_description.errors import child
 from humanoid_description.robot import Robot, load
 from humanoid_description.self_collision import SelfCollision
 from humanoid_description.sources import find_config
@@ -59,8 +60,8 @@ def inspect(robot: Robot) -> list[Finding]:
 def _tree(root: ElementTree.Element, robot: Robot) -> Finding:
     links = [link.attrib["name"] for link in root.findall("link")]
     joints = root.findall("joint")
-    parents = [joint.find("parent").attrib["link"] for joint in joints]
-    children = [joint.find("child").attrib["link"] for joint in joints]
+    parents = [child(joint, "parent").attrib["link"] for joint in joints]
+    children = [child(joint, "child").attrib["link"] for joint in joints]
     faults = [f"{name} stands twice" for name in sorted({n for n in links if links.count(n) > 1})]
     faults += [f"{name} is no link" for name in {*parents, *children} - set(links)]
     faults += [f"{name} has two parents" for name in sorted({n for n in children if children.count(n) > 1})]
@@ -72,7 +73,7 @@ def _tree(root: ElementTree.Element, robot: Robot) -> Finding:
         link = todo.pop()
         if link not in reached:
             reached.add(link)
-            todo += [child for parent, child in zip(parents, children) if parent == link]
+            todo += [below for above, below in zip(parents, children) if above == link]
     faults += [f"{link} is not connected" for link in links if link not in reached]
     return Finding("tree", tuple(faults), f"{len(links)} links, {len(joints)} joints")
 
@@ -116,7 +117,7 @@ def _masses(root: ElementTree.Element) -> Finding:
         inertial = link.find("inertial")
         if inertial is None:
             continue
-        mass = float(inertial.find("mass").attrib["value"])
+        mass = float(child(inertial, "mass").attrib["value"])
         total += mass
         if not mass > 0.0:
             faults.append(f"{link.attrib['name']}: mass {mass:g}")
@@ -243,13 +244,13 @@ def _joint_asymmetry(left: ElementTree.Element, right: ElementTree.Element, tole
         yield "origins turned differently"
     if left.attrib["type"] == "fixed":
         return
-    axis, twin_axis = _numbers(left.find("axis").attrib["xyz"]), _numbers(right.find("axis").attrib["xyz"])
+    axis, twin_axis = _numbers(child(left, "axis").attrib["xyz"]), _numbers(child(right, "axis").attrib["xyz"])
     # A rotation about `axis` mirrors into one about -mirror @ axis.
     same = -mirror @ axis @ twin_axis
     if abs(abs(same) - 1.0) > tolerance:
         yield f"axes {axis} and {twin_axis}"
         return
-    limit, twin_limit = left.find("limit").attrib, right.find("limit").attrib
+    limit, twin_limit = child(left, "limit").attrib, child(right, "limit").attrib
     ends = [float(limit["lower"]), float(limit["upper"])]
     if same < 0.0:
         ends = [-ends[1], -ends[0]]
@@ -266,7 +267,7 @@ def _link_asymmetry(left: ElementTree.Element, right: ElementTree.Element, toler
         if one is not other:
             yield "only one has a mass"
         return
-    masses = [float(part.find("mass").attrib["value"]) for part in (one, other)]
+    masses = [float(child(part, "mass").attrib["value"]) for part in (one, other)]
     if abs(masses[0] - masses[1]) > tolerance:
         yield f"masses {masses}"
     mirror = np.diag([1.0, -1.0, 1.0])
@@ -295,7 +296,7 @@ def _origin(element: ElementTree.Element) -> tuple[np.ndarray, np.ndarray]:
 
 def _inertia(inertial: ElementTree.Element) -> np.ndarray:
     """Inertia along the axes of the link, (3, 3)."""
-    get = {name: float(value) for name, value in inertial.find("inertia").attrib.items()}
+    get = {name: float(value) for name, value in child(inertial, "inertia").attrib.items()}
     rows = [
         [get["ixx"], get["ixy"], get["ixz"]],
         [get["ixy"], get["iyy"], get["iyz"]],

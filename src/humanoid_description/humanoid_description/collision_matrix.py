@@ -12,6 +12,7 @@ import numpy as np
 import pinocchio
 
 from humanoid_description import shapes, srdf
+from humanoid_description.errors import child
 
 ALWAYS_SHARE = 0.95
 
@@ -128,7 +129,7 @@ def _touching(
 def _adjacent(urdf: str, with_shape: set[str]) -> set[tuple[str, str]]:
     """Pairs joined by one joint, or by several with only shapeless links between."""
     parents = {
-        joint.find("child").attrib["link"]: joint.find("parent").attrib["link"]
+        child(joint, "child").attrib["link"]: child(joint, "parent").attrib["link"]
         for joint in ElementTree.fromstring(urdf).findall("joint")
     }
     pairs = set()

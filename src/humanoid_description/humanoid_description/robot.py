@@ -9,13 +9,14 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import pinocchio
+import pinocchio as pin
 
 from humanoid_core import config as core_config
 from humanoid_core.errors import ConfigError
-from humanoid_description import shapes, sources, srdf
+from humanoid_description import shapes, sources
 from humanoid_description.config import RobotConfig
 from humanoid_description.errors import DescriptionError
+from humanoid_description.srdf import Srdf, pair, parse
 
 
 @dataclass(frozen=True)
@@ -83,25 +84,25 @@ class Robot:
 
     # --- models ---
 
-    def pinocchio(self) -> pinocchio.Model:
+    def pinocchio(self) -> pin.Model:
         """A new pinocchio model, the base fixed; callers may change it. The base's own mass is in `inertias[0]`."""
         return self._model.copy()
 
-    def geometry(self) -> pinocchio.GeometryModel:
+    def geometry(self) -> pin.GeometryModel:
         """A new collision model: primitives (capsules put together again) and the pairs that the SRDF leaves to check.
 
         Objects are named `<link>_<n>`. Meshes of a maker's own URDF are left out.
         """
-        geometry = pinocchio.GeometryModel()
+        geometry = pin.GeometryModel()
         model = self._model
         counts: dict[str, int] = {}
         links: list[str] = []
         for shape in shapes.collision_shapes(self.urdf):
-            frame = model.frames[model.getFrameId(shape.link, pinocchio.BODY)]
-            pose = frame.placement * pinocchio.SE3(shape.link_from_shape)
+            frame = model.frames[model.getFrameId(shape.link, pin.BODY)]
+            pose = frame.placement * pin.SE3(shape.link_from_shape)
             number = counts[shape.link] = counts.get(shape.link, -1) + 1
             geometry.addGeometryObject(
-                pinocchio.GeometryObject(f"{shape.link}_{number}", frame.parentJoint, pose, shape.coal())
+                pin.GeometryObject(f"{shape.link}_{number}", frame.parentJoint, pose, shape.coal())
             )
             links.append(shape.link)
         disabled = self.semantics.disabled
@@ -109,19 +110,19 @@ class Robot:
         for first in range(len(links)):
             for second in range(first + 1, len(links)):
                 same_body = objects[first].parentJoint == objects[second].parentJoint
-                if not same_body and srdf.pair(links[first], links[second]) not in disabled:
-                    geometry.addCollisionPair(pinocchio.CollisionPair(first, second))
+                if not same_body and pair(links[first], links[second]) not in disabled:
+                    geometry.addCollisionPair(pin.CollisionPair(first, second))
         return geometry
 
     @cached_property
-    def semantics(self) -> srdf.Srdf:
+    def semantics(self) -> Srdf:
         """The SRDF, read."""
-        return srdf.parse(self.srdf, self.srdf_path)
+        return parse(self.srdf, self.srdf_path)
 
     @cached_property
-    def _model(self) -> pinocchio.Model:
+    def _model(self) -> pin.Model:
         try:
-            return pinocchio.buildModelFromXML(self.urdf)
+            return pin.buildModelFromXML(self.urdf)
         except (ValueError, RuntimeError) as error:
             raise DescriptionError(self.config.description.xacro, error, "a URDF that pinocchio reads") from error
 
@@ -187,8 +188,8 @@ class Robot:
         entry = self.config.operator.arms[side]
         model = self._model
         data = model.createData()
-        pinocchio.computeJointJacobians(model, data, np.zeros(model.nq))
-        pinocchio.updateFramePlacements(model, data)
+        pin.computeJointJacobians(model, data, np.zeros(model.nq))
+        pin.updateFramePlacements(model, data)
         torso = data.oMf[self.frame_id(self.config.operator.torso_frame)]
         shoulder = _meeting_point([_axis(model, data, self._joint_id(joint)) for joint in entry.shoulder_joints])
         elbow = data.oMi[self._joint_id(entry.elbow_joint)].translation
@@ -211,9 +212,9 @@ class Robot:
         Raises:
             DescriptionError: the model has no such link.
         """
-        if not self._model.existFrame(frame, pinocchio.BODY):
+        if not self._model.existFrame(frame, pin.BODY):
             raise DescriptionError(self.config.name, f"no link {frame}", "a link of the URDF")
-        return int(self._model.getFrameId(frame, pinocchio.BODY))
+        return int(self._model.getFrameId(frame, pin.BODY))
 
     def _joint_id(self, joint: str) -> int:
         if not self._model.existJointName(joint):
@@ -223,7 +224,7 @@ class Robot:
     def _child_link(self, joint: str) -> str:
         parent = self._joint_id(joint)
         frames = self._model.frames
-        return next(str(f.name) for f in frames if f.type == pinocchio.BODY and f.parentJoint == parent)
+        return next(str(f.name) for f in frames if f.type == pin.BODY and f.parentJoint == parent)
 
 
 def load(robot_config_path: str | Path, urdf: str | Path = "") -> Robot:
@@ -256,9 +257,9 @@ def load(robot_config_path: str | Path, urdf: str | Path = "") -> Robot:
     return robot
 
 
-def _axis(model: pinocchio.Model, data: pinocchio.Data, joint: int) -> tuple[np.ndarray, np.ndarray]:
+def _axis(model: pin.Model, data: pin.Data, joint: int) -> tuple[np.ndarray, np.ndarray]:
     """A point on the axis of a revolute joint and the axis, both in the base frame; Jacobians must be computed."""
-    columns = pinocchio.getJointJacobian(model, data, joint, pinocchio.LOCAL_WORLD_ALIGNED)
+    columns = pin.getJointJacobian(model, data, joint, pin.LOCAL_WORLD_ALIGNED)
     return data.oMi[joint].translation, columns[3:, model.joints[joint].idx_v]
 
 
