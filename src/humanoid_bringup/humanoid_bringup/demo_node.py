@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Node `demo`: collects some episodes by itself with the system that demo.launch.py starts, then ends."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import KeyValue
+from rclpy.node import Node
+from rclpy.task import Future
+from std_msgs.msg import Float64
+
+from humanoid_bringup.demo import SERVICES, Answer, Call, Collected, Runner, Say, Settings, World, collect
+from humanoid_bringup.demo import summary as summary_of
+from humanoid_core import endpoints, ros, task
+from humanoid_interfaces.msg import CommandStatus, EpisodeStatus, SafetyStatus, SceneEvent, SyncStatus
+
+_PERIOD = 0.05  # [s, steady] between two looks at the world
+_SOURCE = "teleop"
+
+
+class DemoNode(Node):
+    """Messages in, service calls out; what to do when is in `demo`."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__("demo", **arguments)
+        # Parameters
+        self._settings = self._declare()
+        # State
+        self._world = World()
+        self.collected: list[Collected] = []
+        story = collect(self._settings, self._world, self.collected)
+        self._runner = Runner(story, self._world, self._settings.stall_limit, self._settings.call_limit)
+        self._calls = {
+            endpoint.name: ros.client(self, endpoint) for endpoint in (*SERVICES, endpoints.SAFETY_RESET)
+        }  # fmt: skip
+        # Inputs
+        ros.subscribe(self, endpoints.JOINT_STATES, self._on_joint_state, depth=1, raw=True)
+        ros.subscribe(self, endpoints.SAFETY_STATUS, self._on_safety)
+        ros.subscribe(self, endpoints.COMMAND_STATUS, self._on_command)
+        ros.subscribe(self, endpoints.TIME_SCALE, self._on_time_scale)
+        ros.subscribe(self, endpoints.SYNC_STATUS, self._on_sync)
+        ros.subscribe(self, endpoints.RECORDER_STATUS, self._on_recorder)
+        ros.subscribe(self, endpoints.SCENE_EVENTS, self._on_event)
+        self.create_timer(_PERIOD, self._on_timer, clock=ros.steady_clock())
+
+    def _declare(self) -> Settings:
+        operator = ros.required(self, "operator", "Operator device: scripted or bvh", kind=str)
+        job = task.load(ros.required(self, "task", "Task file (YAML) of the scripted operator", kind=str))
+        scripted = operator == "scripted"
+        motion = ros.optional(self, "motion", "", "Motion-capture file of the bvh operator")
+        return Settings(
+            episodes=ros.required(self, "episodes", "How many episodes to collect", 1, 10_000, kind=int),
+            operator=operator,
+            scene=ros.required(self, "scene", "Scene of the twin", kind=str),
+            seed=ros.required(self, "seed", "Seed of the first episode's scene", 0, 2**31, kind=int),
+            task=job.name if scripted else "motion_capture",
+            instruction=job.instruction
+            if scripted
+            else f"Move like the person in {Path(motion).name or 'the capture'}.",
+            has_goal=scripted,
+            ready_limit=ros.optional(self, "ready_limit", 120.0, "Wait for the system [s, steady]", 1.0, 3600.0),
+            call_limit=ros.optional(self, "call_limit", 60.0, "Wait for a service [s, steady]", 1.0, 3600.0),
+            stall_limit=ros.optional(self, "stall_limit", 60.0, "Clock may stand still [s, steady]", 1.0, 3600.0),
+            episode_limit=ros.optional(self, "episode_limit", 120.0, "Longest episode [s, simulated]", 1.0, 3600.0),
+            rest=ros.optional(self, "rest", 0.5, "Recorded at rest, before and after [s, simulated]", 0.0, 60.0),
+        )
+
+    # --- inputs ---
+
+    def _on_joint_state(self, _: bytes) -> None:
+        self._world.joint_states += 1
+
+    def _on_safety(self, message: SafetyStatus) -> None:
+        self._world.safety, self._world.reasons = message.state, list(message.reasons)
+
+    def _on_command(self, message: CommandStatus) -> None:
+        self._world.held = any(source.name == _SOURCE and source.enabled for source in message.sources)
+
+    def _on_time_scale(self, message: Float64) -> None:
+        self._world.time_scale = message.data
+
+    def _on_sync(self, message: SyncStatus) -> None:
+        self._world.streams = {stream.name: stream.messages for stream in message.streams}
+
+    def _on_recorder(self, message: EpisodeStatus) -> None:
+        self._world.recorded_bytes = message.bytes
+
+    def _on_event(self, message: SceneEvent) -> None:
+        self._world.event(message.kind, message.object)
+
+    # --- going on ---
+
+    def _on_timer(self) -> None:
+        self._world.now_ns = self.get_clock().now().nanoseconds
+        if len(self._world.services) < len(SERVICES):
+            self._world.services = {name for name, client in self._calls.items() if client.service_is_ready()}
+        self._carry_out(self._runner.tick(time.monotonic()))
+
+    def _on_answer(self, future: Future) -> None:
+        response = future.result()
+        values = {name: getattr(response, name) for name in response.get_fields_and_field_types()}
+        answer = Answer(response.success, response.message, values)
+        self._world.now_ns = self.get_clock().now().nanoseconds
+        self._carry_out(self._runner.answer(answer, time.monotonic()))
+
+    def _carry_out(self, actions: list[Say | Call]) -> None:
+        for action in actions:
+            if isinstance(action, Say):
+                print(action.words, flush=True)
+            else:
+                client = self._calls[action.endpoint.name]
+                client.call_async(_request(client.srv_type, action.fields)).add_done_callback(self._on_answer)
+        if self._runner.done:
+            print(summary_of(self.collected, self._settings.episodes), flush=True)
+            rclpy.try_shutdown()
+
+
+def _request(kind: Any, fields: dict[str, Any]) -> Any:
+    tags = [KeyValue(key=key, value=value) for key, value in fields.get("tags", {}).items()]
+    return kind.Request(**{**fields, **({"tags": tags} if tags else {})})
+
+
+def main() -> None:
+    """Run the node."""
+    ros.run(DemoNode)
