@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from rclpy.node import Node
 from rclpy.task import Future
 from std_msgs.msg import Float64
 
-from humanoid_bringup.demo import SERVICES, Answer, Call, Collected, Runner, Say, Settings, World, collect
+from humanoid_bringup.demo import SERVICES, Answer, Call, Collected, DemoFailed, Runner, Say, Settings, World, collect
 from humanoid_bringup.demo import summary as summary_of
 from humanoid_core import endpoints, ros, task
 from humanoid_interfaces.msg import CommandStatus, EpisodeStatus, SafetyStatus, SceneEvent, SyncStatus
@@ -32,6 +34,7 @@ class DemoNode(Node):
         # State
         self._world = World()
         self.collected: list[Collected] = []
+        self.failed = False
         story = collect(self._settings, self._world, self.collected)
         self._runner = Runner(story, self._world, self._settings.stall_limit, self._settings.call_limit)
         self._calls = {
@@ -98,16 +101,23 @@ class DemoNode(Node):
         self._world.now_ns = self.get_clock().now().nanoseconds
         if len(self._world.services) < len(SERVICES):
             self._world.services = {name for name, client in self._calls.items() if client.service_is_ready()}
-        self._carry_out(self._runner.tick(time.monotonic()))
+        self._go_on(lambda: self._runner.tick(time.monotonic()))
 
     def _on_answer(self, future: Future) -> None:
         response = future.result()
         values = {name: getattr(response, name) for name in response.get_fields_and_field_types()}
         answer = Answer(response.success, response.message, values)
         self._world.now_ns = self.get_clock().now().nanoseconds
-        self._carry_out(self._runner.answer(answer, time.monotonic()))
+        self._go_on(lambda: self._runner.answer(answer, time.monotonic()))
 
-    def _carry_out(self, actions: list[Say | Call]) -> None:
+    def _go_on(self, look: Callable[[], list[Say | Call]]) -> None:
+        try:
+            actions = look()
+        except DemoFailed as reason:
+            self.failed = True
+            print(f"the demonstration ends here: {reason}", flush=True)
+            rclpy.try_shutdown()
+            return
         for action in actions:
             if isinstance(action, Say):
                 print(action.words, flush=True)
@@ -125,5 +135,12 @@ def _request(kind: Any, fields: dict[str, Any]) -> Any:
 
 
 def main() -> None:
-    """Run the node."""
-    ros.run(DemoNode)
+    """Run the node; exit code 1 where the demonstration could not go on."""
+    made: list[DemoNode] = []
+
+    def make() -> DemoNode:
+        made.append(DemoNode())
+        return made[0]
+
+    ros.run(make)
+    sys.exit(1 if made[0].failed else 0)
