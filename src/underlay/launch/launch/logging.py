@@ -14,6 +14,10 @@ import sys
 import warnings
 from typing import Any
 
+from ._left_out import left_out
+
+__getattr__ = left_out(__name__, "handlers")
+
 
 class _PerLoggerFormat(logging.Handler):
     """A handler that can format records of some loggers in their own way."""
@@ -108,6 +112,19 @@ class LaunchConfig:
                 stacklevel=2,
             )
         self._log_dir = new_log_dir
+
+    @property
+    def log_handler_factory(self) -> Any:
+        """Left out.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError("launch.logging's log_handler_factory is left out of this stand-in")
+
+    @log_handler_factory.setter
+    def log_handler_factory(self, new_log_handler_factory: Any) -> None:
+        return self.log_handler_factory
 
     def _formatter(self, variable: str, text: str, style: str | None, aliases: dict[str, str]) -> logging.Formatter:
         override = os.environ.get(variable)

@@ -49,9 +49,9 @@ def main(*, argv: list[str] | None = None) -> int | str | None:
         return args.main(args)
     except KeyboardInterrupt:
         return int(signal.SIGINT)
-    except RuntimeError as exc:
-        if isinstance(exc, NotImplementedError):
+    except Exception as exc:
+        if type(exc).__name__ == "ExternalShutdownException":  # of rclpy, which not every command imports
+            return int(signal.SIGTERM)
+        if not isinstance(exc, RuntimeError) or isinstance(exc, NotImplementedError):
             raise
         return str(exc)
-    except BrokenPipeError:
-        return 0

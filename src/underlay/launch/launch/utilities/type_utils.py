@@ -28,11 +28,16 @@ def is_typing_list(data_type: Any) -> bool:
     return data_type is List or get_origin(data_type) is list
 
 
+def is_valid_scalar_type(data_type: Any) -> bool:
+    """Whether the type is int, float, bool or str."""
+    return data_type in ScalarTypesTuple
+
+
 def extract_type(data_type: Any) -> tuple[type, bool]:
     """Scalar type, and whether a list of it is meant."""
     is_list = is_typing_list(data_type) and bool(get_args(data_type))
     scalar = get_args(data_type)[0] if is_list else data_type
-    if scalar not in ScalarTypesTuple:
+    if not is_valid_scalar_type(scalar):
         raise ValueError(f"Unrecognized data type: {data_type}")
     return scalar, is_list
 

@@ -118,9 +118,9 @@ class Node(ExecuteProcess):
         """Path of a file with the parameters; it stays there after the launch."""
         key = self.node_name if self.is_node_name_fully_specified() else "/**"
         with NamedTemporaryFile(mode="w", prefix="launch_params_", delete=False) as file:
-            # Tuples become lists; keys are sorted.
-            plain = {name: list(value) if isinstance(value, tuple) else value for name, value in parameters.items()}
-            yaml.dump({key: {"ros__parameters": plain}}, file, default_flow_style=False)
+            # As upstream: keys are sorted, and lists carry YAML's Python tag for tuples, which rcl accepts and
+            # yaml.safe_load refuses.
+            yaml.dump({key: {"ros__parameters": parameters}}, file, default_flow_style=False)
         return file.name
 
     def __add_parameters(self, context: LaunchContext) -> None:
