@@ -16,7 +16,7 @@ from humanoid_dataset import pictures
 from humanoid_dataset.episode import Episode, Stream
 from humanoid_dataset.latency import Latency
 from humanoid_dataset.picture_checks import color_topics, depth_topics, spread
-from humanoid_dataset.results import CheckLimits
+from humanoid_dataset.results import CheckLimits, StreamRule
 from humanoid_dataset.robot import RobotFacts
 from humanoid_dataset.stream_checks import expected_rate, rule_of, sync_residuals
 from humanoid_dataset.svg import Chart, histogram, span
@@ -308,7 +308,7 @@ def streams_strip(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> F
         times = (stream.stamps if stream.stamped else stream.received).astype(np.int64)
         for begin, stop, css in _rate_runs((times - start) * 1e-9, seconds, wanted):
             chart.box(begin, stop, low + 0.2, low + 0.8, css, f"{stream.topic}: {begin:.2f} to {stop:.2f} s")
-        for begin, stop in _pauses(stream, start, end, rule.max_gap if rule else None):
+        for begin, stop in _pauses(stream, start, end, rule):
             chart.box(
                 begin,
                 stop,
@@ -478,16 +478,17 @@ def _rate_runs(times: np.ndarray, seconds: float, rate: float) -> list[tuple[flo
     return runs
 
 
-def _pauses(stream: Stream, start: int, end: int, max_gap: float | None) -> list[tuple[float, float]]:
+def _pauses(stream: Stream, start: int, end: int, rule: StreamRule | None) -> list[tuple[float, float]]:
     """Pauses longer than allowed, in seconds of the episode."""
-    if max_gap is None:
+    if rule is None or rule.max_gap is None:
         return []
+    max_gap = rule.max_gap
     steps = np.diff(stream.stamps) * 1e-9
     found = [
         ((int(stream.stamps[i]) - start) * 1e-9, (int(stream.stamps[i + 1]) - start) * 1e-9)
         for i in np.flatnonzero(steps > max_gap)
     ]
-    if (int(stream.received[0]) - start) * 1e-9 > max_gap:
+    if (int(stream.received[0]) - start) * 1e-9 > max_gap and not rule.late_start:
         found.append((0.0, (int(stream.received[0]) - start) * 1e-9))
     if (end - int(stream.received[-1])) * 1e-9 > max_gap:
         found.append(((int(stream.received[-1]) - start) * 1e-9, (end - start) * 1e-9))

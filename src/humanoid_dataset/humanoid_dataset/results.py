@@ -58,10 +58,14 @@ def at_least(name: str, measured: float, limit: float, unit: str, detail: str) -
 
 @dataclass(frozen=True)
 class StreamRule:
-    """What is expected of the topics that match a pattern. Rates in Hz by stamps, gaps in s."""
+    """What is expected of the topics that match a pattern. Rates in Hz by stamps, gaps in s.
+
+    `late_start`: the stream may begin at any time in the episode, such as commands, which nobody sends before engaging.
+    """
 
     topic: str
     required: bool
+    late_start: bool = False
     at_least: int = 1
     rate: float | None = None
     rate_min: float | None = None

@@ -82,7 +82,7 @@ def gaps(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResul
         rule = rule_of(stream.topic, limits)
         if rule is None or rule.max_gap is None or not len(stream):
             continue
-        length, where, count = longest_gap(episode, stream, rule.max_gap)
+        length, where, count = longest_gap(episode, stream, rule.max_gap, rule.late_start)
         counted += count
         if length / rule.max_gap > worst:
             worst = length / rule.max_gap
@@ -175,13 +175,14 @@ def expected_rate(stream: Stream, rule: StreamRule | None, robot: RobotFacts) ->
     return robot.rates.get(stream.topic, rule.rate)
 
 
-def longest_gap(episode: Episode, stream: Stream, max_gap: float) -> tuple[float, str, int]:
+def longest_gap(episode: Episode, stream: Stream, max_gap: float, late_start: bool = False) -> tuple[float, str, int]:
     """Longest pause of a stream [s], where it is in words, and how many pauses are longer than `max_gap` [s].
 
     Between messages stamps count. At either end of the episode reception counts: a stamp may lie before the start.
+    A stream with `late_start` may begin at any time.
     """
     start, end = episode.span
-    head = (int(stream.received[0]) - start) * 1e-9
+    head = 0.0 if late_start else (int(stream.received[0]) - start) * 1e-9
     tail = (end - int(stream.received[-1])) * 1e-9
     pauses = np.diff(stream.stamps) * 1e-9
     count = int((pauses > max_gap).sum()) + int(head > max_gap) + int(tail > max_gap)

@@ -80,7 +80,7 @@ def test_without_sidecar_and_configuration_it_says_what_it_cannot_assess(tmp_pat
         (lose("joint_commands", lambda t: not 1.0 < t < 1.1), {"rates", "gaps"}, "joint_commands at 1.00 s"),
         (lose(HEAD, lambda t: not 1.0 < t < 1.25), {"gaps", "rates"}, HEAD),
         (lose("lidar/points", lambda t: t < 2.0), {"gaps"}, "lidar/points before the end"),
-        (lose("operator/frame", lambda t: t > 0.5), {"gaps"}, "operator/frame after the start"),
+        (lose("imu/pelvis", lambda t: t > 0.5), {"gaps"}, "imu/pelvis after the start"),
     ],
 )
 def test_gap(verdict, defect, names, words):
@@ -88,6 +88,12 @@ def test_gap(verdict, defect, names, words):
     assert failed(found) <= names
     assert "gaps" in failed(found)
     assert words in result(found, "gaps").detail
+
+
+def test_commands_may_begin_late_but_not_end_early(verdict, tmp_path, robot_config):
+    assert verdict(Plan(defect=lose("joint_commands", lambda t: t >= 0.5))).passed
+    early = write_episode(tmp_path / "early", Plan(defect=lose("joint_commands", lambda t: t < 2.5)))
+    assert failed(judge(early, LIMITS, robot_config)) == {"gaps"}
 
 
 def test_missing_topic_is_named(verdict):
