@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from humanoid_core import config, rotations
 from humanoid_core.errors import ConfigError
+from humanoid_description.sources import share_folders
 from humanoid_teleop.bvh import Bvh
 from humanoid_teleop.operator import BODY_PARTS, LOST, PART_INDEX, SIDES, TRACKED, Hand, OperatorFrame
 
@@ -67,6 +68,19 @@ class SkeletonMap:
     def joints(self) -> set[str]:
         """Names of every joint that the mapping uses."""
         return {name for part in self.parts.values() for name in (part.joint, part.rotation_joint) if name}
+
+
+def skeletons_folder() -> Path:
+    """Where the mappings that ship with the workspace are.
+
+    Raises:
+        ConfigError: nowhere.
+    """
+    folders = [folder / "config" / "motions" / "skeletons" for folder in share_folders("humanoid_bringup")]
+    for folder in folders:
+        if folder.is_dir():
+            return folder
+    raise ConfigError("skeletons", "", f"none of {', '.join(map(str, folders))}", "a folder of skeleton mappings")
 
 
 def load_skeletons(folder: str | Path) -> dict[str, SkeletonMap]:

@@ -28,11 +28,16 @@ from humanoid_teleop.collision import NearPairs, SelfCollision
 from humanoid_teleop.filtering import BAD, JUMPED, InputLimits, PoseGate
 from humanoid_teleop.follower import FOLLOWING, HOLDING, IDLE, PoseFollower, brakeable, limited, soft_reach
 from humanoid_teleop.hands import HandRetargeter
-from humanoid_teleop.limits import braking_velocity, velocity_box
+from humanoid_teleop.limits import JointLimits, braking_velocity, velocity_box
 from humanoid_teleop.mapping import BodyMapping
 from humanoid_teleop.operator import LOST, PART_INDEX, SIDES, OperatorFrame
 from humanoid_teleop.settings import Settings
 from humanoid_teleop.upper_body import Arm, UpperBody
+
+REST_RATE = 3.0  # [rad/s] at most, when the chest is lost or found
+_NO_TURN = np.array([0.0, 0.0, 0.0, 1.0])
+
+STRAYED = 0.1  # [rad] more than a servo sags under gravity
 
 WAITING, CALIBRATING, READY, ENGAGED = "waiting", "calibrating", "ready", "engaged"
 
@@ -132,6 +137,7 @@ class Retargeter:
         self._arms = {side: _ArmState(arm, settings) for side, arm in self.body.arms.items()}
         self._chest = PoseFollower(settings, clutched=False)
         self._last_turn: np.ndarray | None = None
+        self._rest = _NO_TURN  # robot's chest against the person's, as far as it turns the arms, quaternion xyzw
         limits = InputLimits(settings.input_speed, settings.input_turn_rate, settings.jump_frames)
         self._gates = {part: PoseGate(limits) for part in ("head", "torso", "pelvis", "left_shoulder", "right_shoulder")}
 
@@ -183,13 +189,29 @@ class Retargeter:
         return [self.body.joints[index] for index in np.flatnonzero(near)]
 
     @property
-    def newest_stamp(self) -> int | None:
-        """Stamp of the newest operator frame [ns]."""
-        return self._newest.stamp if self._newest else None
+    def limits(self) -> JointLimits:
+        """Limits kept, of torso and arms."""
+        return self._limits
 
-    def at_rest(self) -> bool:
-        """Nothing follows and nothing moves."""
-        return not self._v.any() and all(state == IDLE for state in self.arm_states.values())
+    @property
+    def source(self) -> str:
+        """Device of the newest operator frame."""
+        return self._newest.source if self._newest else ""
+
+    @property
+    def started(self) -> bool:
+        """Whether the robot's joint positions are known."""
+        return self._q is not None
+
+    def strayed(self, positions: Mapping[str, float]) -> bool:
+        """Whether the robot was moved by somebody else while nothing is engaged and nothing moves: then `start` again.
+
+        Args:
+            positions: Measured joint positions by name [rad].
+        """
+        if self._q is None or self._v.any() or any(state != IDLE for state in self.arm_states.values()):
+            return False
+        return any(abs(positions.get(joint, q) - q) > STRAYED for joint, q in zip(self.body.joints, self._q.tolist()))
 
     # --- inputs ---
 
@@ -333,6 +355,7 @@ class Retargeter:
         torso = pin.updateFramePlacement(model, data, self.body.torso)
         chest = torso.act(self.body.chest)
         self._watch_inputs(time)
+        self._turn_with_chest(time, dt)
 
         v = brake.copy()
         if self._chest.state == FOLLOWING:
@@ -368,7 +391,9 @@ class Retargeter:
                 arm.last_target = None
                 if fresh and arm.wanted and arm.released:
                     arm.released = False
-                    follower.engage(time, *self._wrist(arm))
+                    position, rotation = self._wrist(arm)
+                    back = rotations.inverse(self._rest)
+                    follower.engage(time, rotations.matrix(back) @ position, rotations.multiply(back, rotation))
         following = any(arm.follower.state == FOLLOWING for arm in self._arms.values())
         fresh = time - self._chest.seen <= self._settings.hold_after
         if not (following and fresh and self._settings.waist and self.body.waist.size):
@@ -382,6 +407,19 @@ class Retargeter:
         wrist = pin.updateFramePlacement(self.body.model, self._data, arm.arm.wrist)
         turn = rotations.quaternion(wrist.rotation @ arm.arm.wrist_from_operator)
         return wrist.translation - torso.act(self.body.chest), turn
+
+    def _wanted(self, arm: _ArmState, time: float) -> tuple[np.ndarray, np.ndarray]:
+        """Where the wrist should be: from the chest, base axes (3,) [m], and its operator axes, quaternion xyzw (4,)."""
+        position, rotation = arm.follower.target(time)
+        return rotations.matrix(self._rest) @ position, rotations.multiply(self._rest, rotation)
+
+    def _turn_with_chest(self, time: float, dt: float) -> None:
+        """What the waist cannot take over of the chest's rotation turns the arms along with the chest."""
+        rest = _NO_TURN
+        if self._chest.state == FOLLOWING and not self._settings.level:
+            rest = rotations.quaternion(self._data.oMf[self.body.torso].rotation)
+            rest = rotations.multiply(rest, rotations.inverse(self._chest.target(time)[1]))
+        self._rest = rotations.multiply(rotations.exp(limited(_turn(self._rest, rest), REST_RATE * dt)), self._rest)
 
     def _waist(self, time: float, dt: float, torso: pin.SE3, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         """Velocities of the waist's joints towards the person's chest."""
@@ -405,14 +443,14 @@ class Retargeter:
         shoulder = torso.act(side.shoulder) - chest
 
         # Where to
-        wanted, rotation = arm.follower.target(time)
+        wanted, rotation = self._wanted(arm, time)
         reach = side.reach
         position = shoulder + soft_reach(wanted - shoulder, settings.reach_soft * reach, settings.reach_hard * reach)
         if settings.clutched:
             beyond = wanted - position
             excess = beyond - limited(beyond, settings.windup)
             if excess.any():
-                arm.follower.slide(-excess)
+                arm.follower.slide(-(rotations.matrix(self._rest).T @ excess))
         ahead, ahead_turn = np.zeros(3), np.zeros(3)
         if arm.last_target is not None:
             ahead = limited((position - arm.last_target[0]) / dt, settings.hand_speed)
@@ -521,7 +559,7 @@ class Retargeter:
             return
         pin.updateFramePlacement(self.body.model, self._data, self.body.torso)
         position, rotation = self._wrist(arm)
-        wanted, turned = arm.follower.target(time)
+        wanted, turned = self._wanted(arm, time)
         difference = wanted - position
         arm.error = WristError(math.sqrt(float(difference @ difference)), rotations.angle(rotation, turned))
 

@@ -31,6 +31,10 @@ class Settings:
     )
     waist: bool = _setting("Whether the robot's waist follows the person's chest")
 
+    level: bool = _setting(
+        "Where the waist cannot lean as far as the person, true: hands keep their place and tilt in the room; false: against the chest"
+    )
+
     # Input
     smoothing: float = _setting("Time constant of the input filter [s]; 0: none", 0.0, 1.0)
     lead: float = _setting("How far ahead of the frame's stamp to predict [s]: the device's own delay", 0.0, 0.2)
@@ -90,15 +94,15 @@ def load_settings(file: str | Path = "", **changes: Any) -> Settings:
     path = Path(file) if file else default_file()
     data = config.read_yaml(path)
     try:
-        parameters = dict(data["retargeting"]["ros__parameters"])
+        parameters = dict(data["/**/retargeting"]["ros__parameters"])
     except (KeyError, TypeError) as error:
-        raise ConfigError(path, "retargeting.ros__parameters", "nothing", "the node's parameters") from error
+        raise ConfigError(path, "/**/retargeting.ros__parameters", "nothing", "the node's parameters") from error
     names = {field.name for field in dataclasses.fields(Settings)}
     own = {key: value for key, value in parameters.items() if key not in NODE_PARAMETERS}
     unknown = set(changes) - names
     if unknown:
         raise ConfigError("arguments", ", ".join(sorted(unknown)), "unknown settings", f"some of {', '.join(sorted(names))}")
-    return config.build(Settings, {**own, **changes}, path, "retargeting.ros__parameters")
+    return config.build(Settings, {**own, **changes}, path, "/**/retargeting.ros__parameters")
 
 
 # Parameters that the node has besides the settings.

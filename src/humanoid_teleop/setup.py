@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+from glob import glob
+
+from setuptools import find_packages, setup
+
+setup(
+    name="humanoid_teleop",
+    version="0.1.0",
+    packages=find_packages(exclude=["test"]),
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/humanoid_teleop"]),
+        ("share/humanoid_teleop", ["package.xml"]),
+        ("share/humanoid_teleop/config", glob("config/*.yaml")),
+        ("share/humanoid_teleop/launch", glob("launch/*.py")),
+    ],
+    install_requires=["setuptools"],
+    zip_safe=True,
+    maintainer="Humanoid workspace maintainers",
+    maintainer_email="maintainers@example.org",
+    description="Operator devices, and the retargeting of what a person does onto a robot's joints.",
+    license="Apache-2.0",
+    entry_points={
+        "console_scripts": [
+            "bvh_player = humanoid_teleop.bvh_player_node:main",
+            "retargeting = humanoid_teleop.retargeting_node:main",
+            "retarget_bvh = humanoid_teleop.retarget_bvh:main",
+            "scripted_operator = humanoid_teleop.scripted_operator_node:main",
+        ]
+    },
+)
