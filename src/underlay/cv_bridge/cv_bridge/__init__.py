@@ -2,6 +2,6 @@
 """Images between ROS messages and OpenCV."""
 
 from cv_bridge.core import CvBridge, CvBridgeError
-from cv_bridge.encodings import cv_type as getCvType  # noqa: N813 - upstream's name
+from cv_bridge.encodings import cv_type as getCvType
 
 __all__ = ["CvBridge", "CvBridgeError", "getCvType"]

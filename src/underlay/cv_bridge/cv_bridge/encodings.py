@@ -11,17 +11,14 @@ _DEPTHS = {"8U": "uint8", "8S": "int8", "16U": "uint16", "16S": "int16", "32S": 
 }
 _GENERIC = re.compile(r"(8U|8S|16U|16S|32S|32F|64F)(?:C([0-9]+))?")
 # Colour of each encoding; its channels and depth.
-_COLORS = (
-    {f"mono{bits}": ("GRAY", 1, f"{bits}U") for bits in (8, 16)}
-    | {f"{name}{bits}": (name.upper(), len(name), f"{bits}U") for name in ("rgb", "bgr", "rgba", "bgra") for bits in (8, 16)}
-    | {
-        f"bayer_{name}{bits}": (f"Bayer{code}", 1, f"{bits}U")
-        # OpenCV names a pattern by its second row.
-        for name, code in (("rggb", "BG"), ("bggr", "RG"), ("gbrg", "GR"), ("grbg", "GB"))
-        for bits in (8, 16)
-    }
-    | {"yuv422": ("UYVY", 2, "8U"), "yuv422_yuy2": ("YUY2", 2, "8U")}
-)
+_COLORS = {"yuv422": ("UYVY", 2, "8U"), "yuv422_yuy2": ("YUY2", 2, "8U")}
+for _bits in (8, 16):
+    _COLORS[f"mono{_bits}"] = ("GRAY", 1, f"{_bits}U")
+    for _name in ("rgb", "bgr", "rgba", "bgra"):
+        _COLORS[f"{_name}{_bits}"] = (_name.upper(), len(_name), f"{_bits}U")
+    # OpenCV names a pattern by its second row.
+    for _name, _code in (("rggb", "BG"), ("bggr", "RG"), ("gbrg", "GR"), ("grbg", "GB")):
+        _COLORS[f"bayer_{_name}{_bits}"] = (f"Bayer{_code}", 1, f"{_bits}U")
 
 
 def parse(encoding: str) -> tuple[str, int, str] | None:
@@ -52,6 +49,13 @@ def cv_type(encoding: str) -> int:
     if parsed is None:
         raise RuntimeError(f"Unrecognized image encoding [{encoding}]")
     return list(_DEPTHS).index(parsed[2]) + ((parsed[1] - 1) << 3)
+
+
+def _known(encoding: str) -> tuple[str, int, str]:
+    parsed = parse(encoding)
+    if parsed is None:
+        raise RuntimeError(f"Unknown encoding {encoding}")
+    return parsed
 
 
 def _color_code(source: str, target: str) -> int | None:
@@ -86,16 +90,10 @@ def convert(image: np.ndarray, source: str, target: str) -> np.ndarray:
     """
     if source == target:
         return image.copy()
-    here, there = parse(source), parse(target)
-    for encoding, parsed in ((source, here), (target, there)):
-        if parsed is None:
-            raise RuntimeError(f"Unknown encoding {encoding}")
-    assert here is not None and there is not None
-    (color, channels, depth), (wanted_color, wanted_channels, wanted_depth) = here, there
+    color, channels, depth = _known(source)
+    wanted_color, wanted_channels, wanted_depth = _known(target)
     if not color and wanted_color:
-        raise RuntimeError(
-            f"[{source}] is not a color format. but [{target}] is. The conversion does not make sense"
-        )
+        raise RuntimeError(f"[{source}] is not a color format. but [{target}] is. The conversion does not make sense")
     if not wanted_color and channels != wanted_channels:
         if color:
             raise RuntimeError(

@@ -85,9 +85,7 @@ class RobotStatePublisherNode(Node):
                 except DescriptionError as reason:
                     return SetParametersResult(successful=False, reason=str(reason))
             if parameter.name == "publish_frequency" and not 0 <= parameter.value <= 1000:
-                return SetParametersResult(
-                    successful=False, reason="publish_frequency must be between 0.0 and 1000.0"
-                )
+                return SetParametersResult(successful=False, reason="publish_frequency must be between 0.0 and 1000.0")
         return SetParametersResult(successful=True)
 
     def _on_parameters(self, parameters: list[Parameter]) -> None:
@@ -128,9 +126,9 @@ class RobotStatePublisherNode(Node):
             if leader in place:
                 joints.append(joint)
                 terms.append((place[leader], scale, offset))
-        index, scale, offset = np.array(terms).reshape(-1, 3).T
+        index, scales, offsets = np.array(terms).reshape(-1, 3).T
         frames = [(self._prefix + joint.parent, self._prefix + joint.child) for joint in joints]
-        stream = Stream(layout, index.astype(int), scale, offset, Motion(joints), TransformWriter(frames))
+        stream = Stream(layout, index.astype(int), scales, offsets, Motion(joints), TransformWriter(frames))
         self._streams = [stream, *self._streams[:7]]
         return stream
 

@@ -3,7 +3,6 @@
 
 from rosbag2_py._compression_options import (
     CompressionMode,
-    CompressionOptions,
     compression_mode_from_string,
     compression_mode_to_string,
 )
@@ -15,7 +14,6 @@ from rosbag2_py._player import Player
 from rosbag2_py._qos import convert_rclcpp_qos_to_rclpy_qos, to_rclcpp_qos_vector
 from rosbag2_py._reader import SequentialCompressionReader, SequentialReader, get_registered_readers
 from rosbag2_py._recorder import Recorder
-from rosbag2_py._rewrite import bag_rewrite
 from rosbag2_py._storage import (
     BagMetadata,
     ConverterOptions,
@@ -30,17 +28,17 @@ from rosbag2_py._storage import (
     get_default_storage_id,
 )
 from rosbag2_py._writer import (
-    SequentialCompressionWriter,
     SequentialWriter,
     get_registered_compressors,
     get_registered_serializers,
     get_registered_writers,
 )
 
+_LEFT_OUT = ("CompressionOptions", "SequentialCompressionWriter", "bag_rewrite")
+
 __all__ = [
     "BagMetadata",
     "CompressionMode",
-    "CompressionOptions",
     "ConverterOptions",
     "FileInformation",
     "Info",
@@ -55,7 +53,6 @@ __all__ = [
     "Recorder",
     "Reindexer",
     "SequentialCompressionReader",
-    "SequentialCompressionWriter",
     "SequentialReader",
     "SequentialWriter",
     "ServiceRequestsSource",
@@ -63,7 +60,6 @@ __all__ = [
     "StorageOptions",
     "TopicInformation",
     "TopicMetadata",
-    "bag_rewrite",
     "compression_mode_from_string",
     "compression_mode_to_string",
     "convert_rclcpp_qos_to_rclpy_qos",
@@ -74,3 +70,9 @@ __all__ = [
     "get_registered_writers",
     "to_rclcpp_qos_vector",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name in _LEFT_OUT:
+        raise NotImplementedError(f"rosbag2_py.{name}")
+    raise AttributeError(f"module 'rosbag2_py' has no attribute '{name}'")

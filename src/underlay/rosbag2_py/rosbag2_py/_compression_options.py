@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a bag is compressed."""
 
-from dataclasses import dataclass
 from enum import Enum
 
 
@@ -11,16 +10,6 @@ class CompressionMode(Enum):
     NONE = 0
     FILE = 1
     MESSAGE = 2
-
-
-@dataclass
-class CompressionOptions:
-    """Compression of a writer; queue and threads mean nothing here."""
-
-    compression_format: str = ""
-    compression_mode: CompressionMode = CompressionMode.NONE
-    compression_queue_size: int = 0
-    compression_threads: int = 0
 
 
 def compression_mode_from_string(mode: str) -> CompressionMode:

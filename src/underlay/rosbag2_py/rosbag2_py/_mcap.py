@@ -4,14 +4,12 @@
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import mcap.reader
 import mcap.writer
 import yaml
 from mcap.exceptions import McapError
-from mcap.records import Channel, Message, Metadata, Schema, Statistics
-from mcap.stream_reader import StreamReader
-from mcap.summary import Summary
 from mcap.writer import CompressionType
 from rclpy.duration import Duration
 from rclpy.time import Time
@@ -24,7 +22,7 @@ MINIMUM_SPLIT_SIZE = 1024  # [bytes]
 _CHUNK = 768 * 1024  # [bytes]
 _COMPRESSION = {"None": CompressionType.NONE, "Lz4": CompressionType.LZ4, "Zstd": CompressionType.ZSTD}
 # The library knows one compression level, so the two zstd presets differ in chunk size only.
-_PRESETS = {
+_PRESETS: dict[str, dict[str, Any]] = {
     "": {},
     "none": {},
     "fastwrite": {"noChunking": True},
@@ -98,7 +96,7 @@ class McapWriter:
 
 
 class McapReader:
-    """One MCAP file. One without its end (cut off while it was written) is read as far as it goes, in file order."""
+    """One complete MCAP file."""
 
     storage_id = "mcap"
 
@@ -107,49 +105,21 @@ class McapReader:
         self._file = open(path, "rb")  # noqa: SIM115 - as long as the reader
         try:
             self._reader = mcap.reader.make_reader(self._file)
+            summary = self._reader.get_summary()
         except (McapError, struct.error) as reason:
             self._file.close()
-            raise ValueError(f"{path} is not an MCAP file") from reason
-        try:
-            summary = self._reader.get_summary()
-        except (McapError, struct.error, OSError):
-            summary = None
-        self.sorted = summary is not None and summary.statistics is not None
-        self._summary = summary if summary is not None and self.sorted else self._scan()
-
-    def _records(self) -> Iterator[object]:
-        self._file.seek(0)
-        try:
-            yield from StreamReader(self._file).records
-        except (McapError, struct.error):
-            return  # the file ends here
-
-    def _scan(self) -> Summary:
-        summary = Summary()
-        count = Statistics({}, 0, 0, 0, 0, 0, 2**63 - 1, 0, 0)
-        for record in self._records():
-            if isinstance(record, Schema):
-                summary.schemas[record.id] = record
-            elif isinstance(record, Channel):
-                summary.channels[record.id] = record
-            elif isinstance(record, Message):
-                count.message_count += 1
-                count.message_start_time = min(count.message_start_time, record.log_time)
-                count.message_end_time = max(count.message_end_time, record.log_time)
-                of_channel = count.channel_message_counts
-                of_channel[record.channel_id] = of_channel.get(record.channel_id, 0) + 1
-        count.message_start_time = min(count.message_start_time, count.message_end_time)
-        summary.statistics = count
-        return summary
+            raise ValueError(f"{path} is not a complete MCAP file: {reason!r}") from reason
+        if summary is None or summary.statistics is None:
+            raise ValueError(f"{path} has no summary")
+        self._summary, self._statistics = summary, summary.statistics
 
     def metadata(self) -> BagMetadata:
         """What the file says about itself; counts and times from its statistics."""
-        records = self._reader.iter_metadata() if self.sorted else self._records()
-        texts = [record.metadata for record in records if isinstance(record, Metadata) and record.name == "rosbag2"]
+        texts = [record.metadata for record in self._reader.iter_metadata() if record.name == "rosbag2"]
         metadata = BagMetadata()
         if texts and "serialized_metadata" in texts[-1]:
             metadata = _metadata.decode(yaml.safe_load(texts[-1]["serialized_metadata"]))
-        count = self._summary.statistics
+        count = self._statistics
         metadata.storage_identifier = self.storage_id
         metadata.bag_size = Path(self._path).stat().st_size
         metadata.relative_file_paths = [self._path]
@@ -183,13 +153,6 @@ class McapReader:
 
     def messages(self, start: int, topics: set[str] | None, in_order: bool, reverse: bool) -> Iterator[BagMessage]:
         """Messages from a receive time [ns] on (back, if reverse)."""
-        if not self.sorted:
-            for record in self._records():
-                if isinstance(record, Message) and record.log_time >= start:
-                    topic = self._summary.channels[record.channel_id].topic
-                    if topics is None or topic in topics:
-                        yield topic, record.data, record.log_time
-            return
         found = self._reader.iter_messages(
             topics,
             log_time_order=in_order,

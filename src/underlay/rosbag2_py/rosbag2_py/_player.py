@@ -3,6 +3,7 @@
 
 import threading
 import time
+import weakref
 from typing import Any
 
 from rclpy.duration import Duration
@@ -22,10 +23,9 @@ from rosbag2_py._storage import ConverterOptions, StorageFilter, StorageOptions
 
 def make_reader(options: StorageOptions) -> SequentialReader:
     """A reader that decompresses if the bag needs it."""
-    compressed = (
-        MetadataIo().metadata_file_exists(options.uri)
-        and MetadataIo().read_metadata(options.uri).compression_mode.upper() not in ("", "NONE")
-    )
+    compressed = MetadataIo().metadata_file_exists(options.uri) and MetadataIo().read_metadata(
+        options.uri
+    ).compression_mode.upper() not in ("", "NONE")
     reader = SequentialCompressionReader() if compressed else SequentialReader()
     reader.open(options, ConverterOptions())
     return reader
@@ -128,10 +128,7 @@ class Player:
 
     def __init__(self, log_level: str = "info") -> None:
         self._context = new_context(log_level)
-
-    def __del__(self) -> None:
-        if hasattr(self, "_context"):
-            self._context.try_shutdown()
+        weakref.finalize(self, self._context.try_shutdown)
 
     @staticmethod
     def cancel() -> None:

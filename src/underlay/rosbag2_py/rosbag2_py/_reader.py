@@ -3,7 +3,7 @@
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -27,19 +27,19 @@ from rosbag2_py._storage import (
 
 BagMessage = tuple[str, bytes, int]
 
-_READERS = {"mcap": McapReader, "sqlite3": SqliteReader}
-
 
 class Storage(Protocol):
     """One file of a bag."""
 
     storage_id: str
-    sorted: bool
 
     def metadata(self) -> BagMetadata: ...
     def definitions(self) -> list[MessageDefinition]: ...
     def messages(self, start: int, topics: set[str] | None, in_order: bool, reverse: bool) -> Iterator[BagMessage]: ...
     def close(self) -> None: ...
+
+
+_READERS: dict[str, Callable[[str], Storage]] = {"mcap": McapReader, "sqlite3": SqliteReader}
 
 
 def get_registered_readers() -> set[str]:
@@ -166,10 +166,8 @@ class SequentialReader:
         """Choose the order; False where the file cannot be read in it. In reverse, `seek` says where to begin."""
         storage = self._opened()
         by_file = order.sort_by is ReadOrderSortBy.File
-        if (
-            order.sort_by is ReadOrderSortBy.PublishedTimestamp
-            or (by_file and (order.reverse or storage.storage_id == "sqlite3"))
-            or (not by_file and not storage.sorted)
+        if order.sort_by is ReadOrderSortBy.PublishedTimestamp or (
+            by_file and (order.reverse or storage.storage_id == "sqlite3")
         ):
             get_logger("rosbag2_storage").warning(f"{storage.storage_id}: this file cannot be read in order {order}")
             return False

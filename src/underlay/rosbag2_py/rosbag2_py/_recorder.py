@@ -2,6 +2,7 @@
 """Records topics as they come, without decoding a message."""
 
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -9,26 +10,15 @@ from rclpy.expand_topic_name import expand_topic_name
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 
-from rosbag2_py._compression_options import CompressionMode, CompressionOptions, compression_mode_from_string
 from rosbag2_py._options import RecordOptions, message_class, new_context
 from rosbag2_py._qos import QoS, request_for
 from rosbag2_py._signals import deferred
 from rosbag2_py._storage import ConverterOptions, StorageOptions, TopicMetadata
-from rosbag2_py._writer import SequentialCompressionWriter, SequentialWriter
+from rosbag2_py._writer import SequentialWriter
 
 BATCH = 0.001  # messages that come this close together cost one wait [s]
-WATCH_PERIOD = 1.0  # between two looks at new publishers of recorded topics [s]
-
-
-def make_writer(options: RecordOptions) -> SequentialWriter:
-    """A writer that compresses if the options say so."""
-    mode = compression_mode_from_string(options.compression_mode)
-    if mode is CompressionMode.NONE:
-        return SequentialWriter()
-    return SequentialCompressionWriter(CompressionOptions(options.compression_format, mode))
 
 
 def _take_all(node: Node, timeout: float) -> None:
@@ -65,21 +55,14 @@ class _Recording:
         self._options = options
         self._subscriptions: dict[str, Subscription] = {}
         self._given_up: set[str] = set()
-        self._next_watch = 0.0
         for names in (options.topics, options.exclude_topics, options.services, options.exclude_service_events):
             names[:] = [expand_topic_name(name, node.get_name(), node.get_namespace()) for name in names]
 
     def discover(self) -> bool:
         """Subscribe to what is new. Returns whether all topics that were asked for by name are there."""
-        graph = self._node.get_topic_names_and_types()
-        for topic, types in graph:
-            if topic not in self._subscriptions and self._options.takes(topic, types[0]):
-                if len(set(types)) == 1:
-                    self._add(topic, types[0])
-        if time.monotonic() >= self._next_watch:
-            self._next_watch = time.monotonic() + WATCH_PERIOD
-            for topic, subscription in self._subscriptions.items():
-                self._watch(topic, subscription.qos_profile)
+        for topic, types in self._node.get_topic_names_and_types():
+            if topic not in self._subscriptions and len(types) == 1 and self._options.takes(topic, types[0]):
+                self._add(topic, types[0])
         return bool(self._options.topics) and len(self._subscriptions) == len(self._options.topics)
 
     def _add(self, topic: str, topic_type: str) -> None:
@@ -102,7 +85,7 @@ class _Recording:
                 name=topic,
                 type=topic_type,
                 serialization_format=self._options.rmw_serialization_format,
-                offered_qos_profiles=[QoS.of(offer.qos_profile) for offer in offers],
+                offered_qos_profiles=[QoS(offer.qos_profile) for offer in offers],
                 type_description_hash=hashes.pop() if len(hashes) == 1 else "",
             )
         )
@@ -114,7 +97,7 @@ class _Recording:
         )
         self._node.get_logger().info(f"Subscribed to topic '{topic}'")
 
-    def _callback(self, topic: str) -> Callable[[bytes, dict[str, Any]], None]:
+    def _callback(self, topic: str) -> Callable[..., None]:
         write, clock = self._writer.write, self._node.get_clock()
 
         def by_middleware(message: bytes, info: dict[str, Any]) -> None:
@@ -124,25 +107,6 @@ class _Recording:
             write(topic, message, clock.now().nanoseconds, info["source_timestamp"])
 
         return by_simulation if self._options.use_sim_time else by_middleware
-
-    def _watch(self, topic: str, used: QoSProfile) -> None:
-        if topic in self._given_up:
-            return
-        for offer in self._node.get_publishers_info_by_topic(topic):
-            unheard = [
-                lax.name
-                for name, strict, lax in (
-                    ("reliability", ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT),
-                    ("durability", DurabilityPolicy.TRANSIENT_LOCAL, DurabilityPolicy.VOLATILE),
-                )
-                if getattr(used, name) == strict and getattr(offer.qos_profile, name) == lax
-            ]
-            if unheard:
-                self._given_up.add(topic)
-                self._node.get_logger().warning(
-                    f"A new publisher for subscribed topic {topic} was found offering {unheard[0]}, but rosbag2 already "
-                    "subscribed requesting more. Messages from this new publisher will not be recorded."
-                )
 
     def stop(self) -> None:
         """Close the bag."""
@@ -158,10 +122,7 @@ class Recorder:
 
     def __init__(self, log_level: str = "info") -> None:
         self._context = new_context(log_level)
-
-    def __del__(self) -> None:
-        if hasattr(self, "_context"):
-            self._context.try_shutdown()
+        weakref.finalize(self, self._context.try_shutdown)
 
     @staticmethod
     def cancel() -> None:
@@ -175,11 +136,13 @@ class Recorder:
 
         Raises:
             RuntimeError: the bag exists or the options contradict each other.
-            NotImplementedError: paused start (nothing here could resume it) or the options of the writer.
+            NotImplementedError: compression, paused start (nothing here could resume it), or options of the writer.
         """
         Recorder._exit = False
         if record_options.use_sim_time and record_options.is_discovery_disabled:
             raise RuntimeError("use_sim_time and is_discovery_disabled both set, but are incompatible settings.")
+        if record_options.compression_mode.upper() not in ("", "NONE"):
+            raise NotImplementedError("rosbag2_compression: writing")
         if record_options.start_paused:
             raise NotImplementedError("rosbag2_transport: start_paused (services and keyboard of the recorder)")
         record_options.rmw_serialization_format = record_options.rmw_serialization_format or "cdr"
@@ -190,7 +153,7 @@ class Recorder:
                 start_parameter_services=False,
                 parameter_overrides=[Parameter("use_sim_time", value=record_options.use_sim_time)],
             )
-            writer = make_writer(record_options)
+            writer = SequentialWriter()
             recording = _Recording(node, writer, record_options)
             writer.open(storage_options, ConverterOptions("cdr", record_options.rmw_serialization_format))
             try:

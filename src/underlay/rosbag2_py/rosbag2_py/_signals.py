@@ -26,7 +26,6 @@ def deferred(cancel: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for number in caught[:1]:
-            handler = before[signal.Signals(number)]
-            if callable(handler):
-                handler(number, None)
+        earlier = before[signal.Signals(caught[0])] if caught else None
+        if callable(earlier):
+            earlier(caught[0], None)

@@ -20,12 +20,13 @@ class SqliteReader:
     """One SQLite file of any schema version."""
 
     storage_id = "sqlite3"
-    sorted = True
 
     def __init__(self, path: str) -> None:
         self._path = path
         # Immutable: bags may lie in folders that cannot be written.
-        self._base = sqlite3.connect(f"file:{Path(path).resolve()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+        self._base = sqlite3.connect(
+            f"file:{Path(path).resolve()}?mode=ro&immutable=1", uri=True, check_same_thread=False
+        )
         try:
             self._tables = {name for (name,) in self._base.execute("SELECT name FROM sqlite_master")}
         except sqlite3.DatabaseError as reason:

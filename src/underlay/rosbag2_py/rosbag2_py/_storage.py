@@ -2,16 +2,15 @@
 """Options of bags and what is known about a bag, as plain data."""
 
 import datetime
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
-from rclpy.duration import Duration as RclpyDuration
+from rclpy.duration import Duration
 from rclpy.time import Time
 
-from rosbag2_py._qos import Duration, QoS, convert_rclcpp_qos_to_rclpy_qos, to_rclcpp_qos_vector
-
-__all__ = ["Duration", "QoS", "convert_rclcpp_qos_to_rclpy_qos", "to_rclcpp_qos_vector"]
+from rosbag2_py._qos import QoS
 
 METADATA_VERSION = 9
 
@@ -110,7 +109,7 @@ class FileInformation:
 
     path: str
     starting_time: Time
-    duration: RclpyDuration
+    duration: Duration
     message_count: int
 
 
@@ -123,7 +122,7 @@ class BagMetadata:
     storage_identifier: str = ""
     relative_file_paths: list[str] = field(default_factory=list)
     files: list[FileInformation] = field(default_factory=list)
-    duration: RclpyDuration = field(default_factory=RclpyDuration)
+    duration: Duration = field(default_factory=Duration)
     starting_time: Time = field(default_factory=Time)
     message_count: int = 0
     topics_with_message_count: list[TopicInformation] = field(default_factory=list)
@@ -151,30 +150,19 @@ def _moment(ns: int) -> str:
     return f"{local:%b %e %Y %H:%M:%S}.{ns % 1_000_000_000:09d} ({_seconds(ns)})"
 
 
-def _size(size: float) -> str:
+def _size(size: int) -> str:
     if size < 1024:
         return f"{size} B"
-    for unit in ("KiB", "MiB", "GiB", "TiB"):
-        size /= 1024
-        if size < 1024:
-            break
-    return f"{size:.1f} {unit}"
+    power = min(int(math.log2(size)) // 10, 4)
+    return f"{size / 1024**power:.1f} {('KiB', 'MiB', 'GiB', 'TiB')[power - 1]}"
 
 
 def _describe(bag: BagMetadata) -> Iterator[str]:
     start, duration = bag.starting_time.nanoseconds, bag.duration.nanoseconds
-    events = [one for one in bag.topics_with_message_count if is_service_event(one.topic_metadata.name)]
     topics = [
         f"Topic: {one.topic_metadata.name} | Type: {one.topic_metadata.type} | Count: {one.message_count} | "
         f"Serialization Format: {one.topic_metadata.serialization_format}"
         for one in bag.topics_with_message_count
-        if one not in events
-    ]
-    services = [
-        f"Service: {one.topic_metadata.name.removesuffix('/_service_event')} | "
-        f"Type: {one.topic_metadata.type.removesuffix('_Event')} | Event Count: {one.message_count} | "
-        f"Serialization Format: {one.topic_metadata.serialization_format}"
-        for one in events
     ]
     yield ""
     yield "Files:             " + f"\n{'':19}".join(bag.relative_file_paths)
@@ -184,10 +172,10 @@ def _describe(bag: BagMetadata) -> Iterator[str]:
     yield f"Duration:          {_seconds(duration)}s"
     yield f"Start:             {_moment(start)}"
     yield f"End:               {_moment(start + duration)}"
-    yield f"Messages:          {bag.message_count - sum(one.message_count for one in events)}"
+    yield f"Messages:          {bag.message_count}"
     yield "Topic information: " + f"\n{'':19}".join(topics)
-    yield f"Service:           {len(services)}"
-    yield "Service information: " + f"\n{'':21}".join(services)
+    yield "Service:           0"
+    yield "Service information: "
 
 
 def get_default_storage_id() -> str:

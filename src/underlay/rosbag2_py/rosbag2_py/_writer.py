@@ -5,12 +5,10 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import zstandard
 from rclpy.duration import Duration
 from rclpy.logging import get_logger
 from rclpy.time import Time
 
-from rosbag2_py._compression_options import CompressionMode, CompressionOptions
 from rosbag2_py._mcap import MINIMUM_SPLIT_SIZE, McapWriter
 from rosbag2_py._message_definitions import LocalMessageDefinitionSource
 from rosbag2_py._metadata import MetadataIo
@@ -34,7 +32,7 @@ def get_registered_writers() -> set[str]:
 
 
 def get_registered_compressors() -> set[str]:
-    """Compressions that can be written."""
+    """Compressions: read, not written."""
     return {"zstd"}
 
 
@@ -52,7 +50,6 @@ class SequentialWriter:
         self._metadata = BagMetadata()
         self._topics: dict[str, TopicInformation] = {}
         self._definitions: dict[str, MessageDefinition] = {}
-        self._known_definitions: dict[str, MessageDefinition] = {}
         self._source = LocalMessageDefinitionSource()
         self._start = self._file_start = NEVER
         self._end = self._file_end = 0
@@ -96,11 +93,7 @@ class SequentialWriter:
             custom_data=dict(storage_options.custom_data),
             ros_distro=os.environ.get("ROS_DISTRO", ""),
         )
-        self._label()
         self._open_file()
-
-    def _label(self) -> None:
-        """Say in the metadata how the bag is compressed."""
 
     def _open_file(self) -> None:
         count = len(self._metadata.files)
@@ -146,13 +139,11 @@ class SequentialWriter:
         if topic.name in self._topics:
             return
         storage = self._opened("writing")
-        definition = self._known_definitions.get(topic.type)
-        if definition is None:
-            try:
-                definition = self._source.get_full_text(topic.type.removesuffix("_Event"))
-            except RuntimeError as reason:
-                get_logger("rosbag2_cpp").warning(f"{topic.name}: {reason}; the bag will lack it")
-                definition = MessageDefinition(topic.type, "unknown", "", "")
+        try:
+            definition = self._source.get_full_text(topic.type)
+        except RuntimeError as reason:  # services included
+            get_logger("rosbag2_cpp").warning(f"{topic.name}: {reason}; the bag will lack it")
+            definition = MessageDefinition(topic.type, "unknown", "", "")
         self._topics[topic.name] = TopicInformation(topic, 0)
         self._definitions[topic.name] = definition
         storage.create_topic(topic, definition)
@@ -185,27 +176,20 @@ class SequentialWriter:
             return
         info = self._topics.get(topic_name)
         if info is None:
-            raise RuntimeError(
-                f"Failed to write on topic '{topic_name}'. Call create_topic() before first write."
-            )
+            raise RuntimeError(f"Failed to write on topic '{topic_name}'. Call create_topic() before first write.")
         if (options.max_bagfile_size and storage.size() >= options.max_bagfile_size) or (
             options.max_bagfile_duration
             and recv_timestamp - self._file_start > options.max_bagfile_duration * 1_000_000_000
         ):
             self.split_bagfile()
             storage = self._opened("writing")
-        storage.write(
-            topic_name, self._encode(message), recv_timestamp, recv_timestamp if send_timestamp is None else send_timestamp
-        )
+        storage.write(topic_name, message, recv_timestamp, recv_timestamp if send_timestamp is None else send_timestamp)
         info.message_count += 1
         self._metadata.files[-1].message_count += 1
         if recv_timestamp < self._file_start:
             self._file_start, self._start = recv_timestamp, min(self._start, recv_timestamp)
         if recv_timestamp > self._file_end:
             self._file_end, self._end = recv_timestamp, max(self._end, recv_timestamp)
-
-    def _encode(self, message: bytes) -> bytes:
-        return message
 
     def split_bagfile(self) -> None:
         """Go on in a new file."""
@@ -216,34 +200,3 @@ class SequentialWriter:
         """Upstream's answer outside of snapshot mode."""
         get_logger("rosbag2_cpp").warning("SequentialWriter take_snaphot called when snapshot mode is disabled")
         return False
-
-
-class SequentialCompressionWriter(SequentialWriter):
-    """Compresses each message, or each file once it is complete."""
-
-    def __init__(self, compression_options: CompressionOptions) -> None:
-        super().__init__()
-        self._compression = compression_options
-        if compression_options.compression_mode is not CompressionMode.NONE:
-            if compression_options.compression_format != "zstd":
-                raise RuntimeError("Could not create compressor.")
-        self._compressor = zstandard.ZstdCompressor(level=1)
-
-    def _label(self) -> None:
-        self._metadata.compression_format = self._compression.compression_format
-        self._metadata.compression_mode = self._compression.compression_mode.name
-
-    def _encode(self, message: bytes) -> bytes:
-        if self._compression.compression_mode is CompressionMode.MESSAGE:
-            return self._compressor.compress(message)
-        return message
-
-    def _close_file(self) -> None:
-        super()._close_file()
-        if self._compression.compression_mode is CompressionMode.FILE:
-            plain = self._opened("closing").path
-            packed = plain.with_name(plain.name + ".zstd")
-            with plain.open("rb") as source, packed.open("wb") as target:
-                self._compressor.copy_stream(source, target)
-            plain.unlink()
-            self._metadata.relative_file_paths[-1] = self._metadata.files[-1].path = packed.name

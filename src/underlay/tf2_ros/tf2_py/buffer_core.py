@@ -4,8 +4,8 @@
 import math
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
-from builtin_interfaces.msg import Time as TimeMsg
 from geometry_msgs.msg import TransformStamped
 from rclpy.clock import ClockType
 from rclpy.duration import Duration
@@ -21,7 +21,7 @@ from tf2_py.exceptions import (
 )
 from tf2_py.time_cache import Cache, Quaternion, Sample, StaticCache, TimeCache, Vector, seconds
 
-AnyTime = Time | TimeMsg
+AnyTime = Any  # rclpy.time.Time or builtin_interfaces.msg.Time
 Pose = tuple[Vector, Quaternion]
 
 IDENTITY: Pose = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0)
@@ -220,10 +220,10 @@ class BufferCore:
             yield f"  oldest_transform: {seconds(oldest.stamp)}\n"
             yield f"  buffer_length: {(newest.stamp - oldest.stamp) / 1e9:.3f}\n"
 
-    def _frameExists(self, frame: str) -> bool:  # noqa: N802
+    def _frameExists(self, frame: str) -> bool:
         return frame in self._frames
 
-    def _getFrameStrings(self) -> list[str]:  # noqa: N802
+    def _getFrameStrings(self) -> list[str]:
         return list(self._frames)
 
     @staticmethod

@@ -140,9 +140,7 @@ class Buffer(BufferCore):
     def wait_for_transform_async(self, target_frame: str, source_frame: str, time: Time) -> Future:
         """A future that holds the transform once it is known."""
         arguments = target_frame, source_frame, time
-        return self._future(
-            lambda: self.can_transform_core(*arguments), lambda: self.lookup_transform_core(*arguments)
-        )
+        return self._future(lambda: self.can_transform_core(*arguments), lambda: self.lookup_transform_core(*arguments))
 
     def wait_for_transform_full_async(
         self, target_frame: str, target_time: Time, source_frame: str, source_time: Time, fixed_frame: str

@@ -21,7 +21,7 @@ class StaticTransformBroadcaster:
         self.net_message = TFMessage()
         self._sent: dict[str, TransformStamped] = {}
 
-    def sendTransform(self, transform: TransformStamped | Iterable[TransformStamped]) -> None:  # noqa: N802
+    def sendTransform(self, transform: TransformStamped | Iterable[TransformStamped]) -> None:
         """Add the transforms to those sent before (a later one of the same child replaces it) and publish all."""
         self._sent.update((one.child_frame_id, one) for one in as_list(transform))
         self.net_message.transforms = list(self._sent.values())
