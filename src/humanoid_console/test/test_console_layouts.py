@@ -11,6 +11,7 @@ from humanoid_core import endpoints
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
 NAMES = [e.name for e in vars(endpoints).values() if isinstance(e, endpoints.Endpoint)]
+TOPIC_KEYS = ("topic", "imageTopic", "calibrationTopic", "topicPath", "topicToRender")
 PATTERNS = [re.compile(re.sub(r"\{\w+\}", r"\\w+", name.lstrip("/"))) for name in NAMES]
 
 
