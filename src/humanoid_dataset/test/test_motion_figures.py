@@ -14,7 +14,8 @@ from humanoid_dataset.tracking import track, wrist_error
 
 URDF = """<robot name="two_links">
 <link name="base"/><link name="arm"/><link name="slide"/><link name="tip"/>
-<joint name="swing" type="revolute"><parent link="base"/><child link="arm"/><origin xyz="1 0 0" rpy="0 0 1.5707963267948966"/>
+<joint name="swing" type="revolute"><parent link="base"/><child link="arm"/>
+  <origin xyz="1 0 0" rpy="0 0 1.5707963267948966"/>
   <axis xyz="0 0 1"/><limit lower="-1" upper="2" velocity="3"/></joint>
 <joint name="reach" type="prismatic"><parent link="arm"/><child link="slide"/><origin xyz="0.5 0 0"/><axis xyz="2 0 0"/>
   <limit lower="0" upper="0.3" velocity="1"/></joint>
