@@ -297,7 +297,7 @@ class SafetyGate:
         now = self._time.at(steady)
         causes = list(self.machine.causes)
         if self.machine.state is State.HOLD:
-            causes += self._obstacles(now)
+            causes += [obstacle for obstacle in self._obstacles(now) if obstacle not in causes]
         reasons, taken = self.limiter.reasons.copy(), self.limiter.taken.copy()
         self.limiter.forget()
         for source, inlet in self._inlets.items():
@@ -344,7 +344,7 @@ class SafetyGate:
         request = stream.sample(now_ns)
         self._ramp_step += 1
         speed = self.settings.ramp_speed + self.settings.ramp_gain * self._ramp_step / self.settings.rate
-        return self.limiter.follow(request, self._asked, speed), stream.fresh
+        return self.limiter.follow(request, speed), stream.fresh
 
     def _take_over(self, asked: np.ndarray) -> None:
         """Another source, or other joints of the same: joints not commanded so far start where they are measured."""
@@ -356,7 +356,7 @@ class SafetyGate:
             self._names = [self.limits.names[i] for i in self._where]
         self._asked = asked
         self._ramp_step = 0
-        self.limiter.begin()
+        self.limiter.begin(asked)
 
     def _alive(self, now: float) -> dict[str, bool]:
         return {

@@ -45,16 +45,20 @@ class Limiter:
         n = len(limits.names)
         self.limits = limits
         self.period = period
-        self.position = np.clip(np.zeros(n), limits.lower, limits.upper)  # last command (n,) [rad]
+        self.position = np.minimum(np.maximum(np.zeros(n), limits.lower), limits.upper)  # last command (n,) [rad]
         self.moved = np.zeros(n)  # last step (n,) [rad]
         self.reasons = np.zeros(n, dtype=np.uint32)  # collected since `forget`, bits of Reason
         self.taken = np.zeros(n)  # most taken from a request since `forget`, (n,) [rad]
         self._fastest = limits.velocity * period
+        self._slowest = -self._fastest
         self._brake = limits.acceleration * period**2
         self._catch = catch_up * self._brake
-        self._lower, self._upper = limits.lower.copy(), limits.upper.copy()
-        self._request: np.ndarray | None = None
-        self._catching = np.zeros(n, dtype=bool)
+        self._lower, self._upper = limits.lower, limits.upper
+        self._outside = False  # whether a joint is outside its limits, because it started there
+        self._asked: np.ndarray | None = None  # joints that are requested; None: all
+        self._request: np.ndarray | None = None  # the last one, inside the limits
+        self._followed = False  # whether the last command was the last request, to the bit
+        self._catching: np.ndarray | None = np.ones(n, dtype=bool)  # joints that have not caught up; None: no joint
 
     @property
     def velocity(self) -> np.ndarray:
@@ -75,48 +79,49 @@ class Limiter:
         """
         self.position = np.where(where, position, self.position)
         self.moved = np.where(where, 0.0, self.moved)
-        self._lower = np.minimum(self.limits.lower, self.position)
-        self._upper = np.maximum(self.limits.upper, self.position)
+        self._narrow(self.position, self.position)
 
-    def begin(self) -> None:
-        """Start to follow another request: all joints have to catch up with it first."""
+    def begin(self, asked: np.ndarray) -> None:
+        """Start to follow another request: all joints have to catch up with it first.
+
+        Args:
+            asked: Which joints are requested from now on, (n,) bool; the others come to rest.
+        """
+        self._asked = None if asked.all() else asked
         self._request = None
-        self._catching[:] = True
+        self._followed = False
+        self._catching = np.ones(len(asked), dtype=bool)
 
     def forget(self) -> None:
         """Start to collect `reasons` and `taken` anew."""
         self.reasons[:] = 0
         self.taken[:] = 0.0
 
-    def follow(self, request: np.ndarray, asked: np.ndarray, speed: float = np.inf) -> np.ndarray:
+    def follow(self, request: np.ndarray, speed: float = np.inf) -> np.ndarray:
         """One step towards a request.
 
         Args:
             request: Requested position, (n,) [rad], finite where asked.
-            asked: Which joints are requested, (n,) bool; the others come to rest.
             speed: Joints that have not caught up with the request since `begin` move no faster than this [rad/s].
 
         Returns:
             The command, (n,) [rad].
         """
-        request = np.where(asked, request, self.position)
-        inside = np.clip(request, self._lower, self._upper)
-        last = inside if self._request is None else np.where(asked, self._request, inside)
-        self._request = inside
-        behind = last - self.position
-        distance = np.abs(behind)
-        # Not behind, or so little that it can be made up for in one step: exactly the request.
-        wanted = inside
-        if (distance > self._catch).any():
-            reach = braking_step(distance, self._catch)
-            towards = self.position + (inside - last) + np.clip(behind, -reach, reach)
-            wanted = np.where(reach >= distance, inside, towards)
-        if self._catching.any():
+        if self._asked is not None:
+            request = np.where(self._asked, request, self.position)
+        inside = np.minimum(np.maximum(request, self._lower), self._upper)
+        wanted = inside if self._followed else self._approach(inside)
+        if self._catching is not None:
             cap = np.where(self._catching, speed * self.period, np.inf)
-            wanted = np.clip(wanted, self.position - cap, self.position + cap)
+            wanted = np.minimum(np.maximum(wanted, self.position - cap), self.position + cap)
         position = self._step(wanted)
-        self._catching &= position != inside
-        self._collect(request, position)
+        self._request = inside
+        reached = position == inside
+        self._followed = bool(reached.all())
+        if self._catching is not None:
+            self._catching = None if self._followed else self._catching & ~reached
+        if not (self._followed and np.array_equal(inside, request)):
+            self._collect(request, position)
         return position
 
     def stop(self) -> np.ndarray:
@@ -125,40 +130,58 @@ class Limiter:
         Returns:
             The command, (n,) [rad].
         """
-        self._request = None
+        self._request, self._followed = None, False
         return self._step(self.position)
 
+    def _approach(self, request: np.ndarray) -> np.ndarray:
+        """Where to go when the last request was not met: along with the request, and nearer as fast as can be braked."""
+        last = request if self._request is None else self._request
+        if self._asked is not None:
+            last = np.where(self._asked, last, request)
+        behind = last - self.position
+        distance = np.abs(behind)
+        reach = braking_step(distance, self._catch)
+        nearer = self.position + (request - last) + np.minimum(np.maximum(behind, -reach), reach)
+        # So near that one step makes up for it: exactly the request.
+        return np.where(reach >= distance, request, nearer)
+
     def _step(self, wanted: np.ndarray) -> np.ndarray:
-        """Clip to the box of steps allowed now, and move."""
-        up = np.minimum(self._fastest, self.moved + self._brake)
-        down = np.minimum(self._fastest, self._brake - self.moved)
-        self._high = np.minimum(up, braking_step(self._upper - self.position, self._brake))
-        self._low = -np.minimum(down, braking_step(self.position - self._lower, self._brake))
-        # Rounding may leave `low` a few 1e-16 above `high`; minimum last lets the one with the wall ahead win.
-        low, high = self.position + self._low, self.position + self._high
-        low = np.where(self.moved > 0.0, np.minimum(low, high), low)
-        high = np.maximum(low, high)
-        position = np.minimum(np.maximum(wanted, low), high)
-        position = np.minimum(np.maximum(position, self._lower), self._upper)
-        self._before, self.moved = self.moved, position - self.position
-        self.position = position
-        self._lower = np.minimum(self.limits.lower, np.maximum(self._lower, position))
-        self._upper = np.maximum(self.limits.upper, np.minimum(self._upper, position))
+        """Move to `wanted`, or as far towards it as the limits allow now."""
+        step = wanted - self.position
+        allowed = np.minimum(np.maximum(step, self.moved - self._brake), self.moved + self._brake)
+        allowed = np.minimum(np.maximum(allowed, self._slowest), self._fastest)
+        # Only the wall ahead counts: the step must be one that can be braked before it.
+        up = allowed > 0.0
+        ahead = np.where(up, self._upper - self.position, self.position - self._lower)
+        reach = braking_step(ahead, self._brake)
+        self._reach = reach
+        allowed = np.where(up, np.minimum(allowed, reach), np.maximum(allowed, -reach))
+        position = np.where(allowed == step, wanted, self.position + allowed)
+        position = np.minimum(np.maximum(position, self._lower), self._upper)  # rounding
+        self._before, self.moved, self.position = self.moved, position - self.position, position
+        if self._outside:
+            self._narrow(self._lower, self._upper)
         return position
+
+    def _narrow(self, lower: np.ndarray, upper: np.ndarray) -> None:
+        """Let joints outside their limits be there, but not go further out than they are."""
+        self._lower = np.minimum(self.limits.lower, np.maximum(lower, self.position))
+        self._upper = np.maximum(self.limits.upper, np.minimum(upper, self.position))
+        self._outside = not (
+            np.array_equal(self._lower, self.limits.lower) and np.array_equal(self._upper, self.limits.upper)
+        )
 
     def _collect(self, request: np.ndarray, position: np.ndarray) -> None:
         """Remember what was taken from the request and why."""
         taken = np.abs(request - position)
-        if not taken.any():
-            return
         np.maximum(self.taken, taken, out=self.taken)
         cut = taken > 0.0
-        slack = 1e-12
-        outside = cut & ((request < self._lower) | (request > self._upper))
-        at_speed = cut & (np.abs(self.moved) >= self._fastest - slack)
-        at_acceleration = cut & (np.abs(self.moved - self._before) >= self._brake - slack)
-        at_wall = cut & ((self.moved >= self._high - slack) | (self.moved <= self._low + slack))
-        at_wall &= ~at_speed & ~at_acceleration
-        self.reasons |= np.where(outside | at_wall, np.uint32(Reason.POSITION), np.uint32(0))
-        self.reasons |= np.where(at_speed, np.uint32(Reason.VELOCITY), np.uint32(0))
-        self.reasons |= np.where(at_acceleration, np.uint32(Reason.ACCELERATION), np.uint32(0))
+        slack = 1e-12  # [rad] rounding
+        moved = np.abs(self.moved)
+        hit = {
+            Reason.POSITION: (moved >= self._reach - slack) | (request < self._lower) | (request > self._upper),
+            Reason.VELOCITY: moved >= self._fastest - slack,
+            Reason.ACCELERATION: np.abs(self.moved - self._before) >= self._brake - slack,
+        }
+        for reason, where in hit.items():
+            self.reasons |= np.where(cut & where, np.uint32(reason), np.uint32(0))

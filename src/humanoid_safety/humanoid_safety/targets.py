@@ -232,9 +232,9 @@ class TargetStream:
             raise ValueError("two targets are needed")
         head = self._advance(now_ns)
         stamps, rows = self._stamps, self._rows
+        self._note_fresh(head)
         while len(stamps) > 2 and stamps[1] <= head:
             del stamps[0], rows[0]
-        self._note_fresh(head)
         if head <= stamps[0]:
             return rows[0]
         share = (min(head, stamps[1] + self.period_ns) - stamps[0]) / (stamps[1] - stamps[0])
@@ -258,10 +258,11 @@ class TargetStream:
         return self._head
 
     def _note_fresh(self, head: int) -> None:
-        """Stamps used for the first time: the target at or after the head is part of the interpolation."""
-        self.fresh = []
-        newest = next((stamp for stamp in self._stamps if stamp > head), self._stamps[-1])
-        if self._used is None or newest > self._used:
-            start = self._used if self._used is not None else newest - 1
-            self.fresh = [stamp for stamp in self._stamps if start < stamp <= newest]
-            self._used = newest
+        """Stamps used for the first time: those up to the first one after the head."""
+        used = self._used
+        if used is not None and (used >= head or used == self._stamps[-1]):
+            if self.fresh:
+                self.fresh = []
+            return
+        self._used = next((stamp for stamp in self._stamps if stamp >= head), self._stamps[-1])
+        self.fresh = [stamp for stamp in self._stamps if (used is None or stamp > used) and stamp <= self._used]

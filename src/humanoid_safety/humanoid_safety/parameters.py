@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The safety node's parameters; their values stand in config/safety.yaml."""
+
+from __future__ import annotations
+
+from humanoid_core import ros
+from humanoid_core.errors import ConfigError
+from rclpy.node import Node
+
+from humanoid_safety.arbiter import Source
+from humanoid_safety.gate import GateSettings
+from humanoid_safety.targets import StreamSettings
+
+
+def gate_settings(node: Node) -> GateSettings:
+    """Declare and read everything that `SafetyGate` wants to know.
+
+    Raises:
+        ConfigError: a value is missing, of the wrong type or out of range.
+    """
+
+    def number(name: str, description: str, low: float, high: float) -> float:
+        return ros.required(node, name, description, low, high, kind=float)
+
+    oldest = number("oldest_target", "A target older than this on arrival is refused [s]", 0.001, 5.0)
+    ahead = number("target_ahead", "A target stamped further in the future is refused [s]", 0.0, 5.0)
+    latest = number("latest_target", "Lateness of targets that is waited for [s]", 0.0, 0.5)
+    names = ros.required(node, "sources", "Sources of joint targets", kind=list)
+    if not names or len(set(names)) != len(names):
+        raise ConfigError(node.get_name(), "sources", names, "names of sources, each once")
+    sources, streams = [], {}
+    for name in names:
+        enable = ros.required(node, f"source.{name}.enable", "What enables it: dead_man or grant", kind=str)
+        if enable not in ("dead_man", "grant"):
+            raise ConfigError(node.get_name(), f"source.{name}.enable", enable, "dead_man or grant")
+        priority = ros.required(node, f"source.{name}.priority", "The highest wins", 0, 1000, kind=int)
+        sources.append(Source(name, priority, enable))
+        period = number(f"source.{name}.period", "Time between targets until it is known [s]", 0.001, 0.2)
+        streams[name] = StreamSettings(period, oldest, ahead, latest)
+    return GateSettings(
+        rate=number("rate", "Commands per second [Hz]", 50.0, 1000.0),
+        sources=tuple(sources),
+        streams=streams,
+        deadline_source=number("deadline_source", "Silence of the commanding source that stops [s]", 0.01, 2.0),
+        deadline_operator=number("deadline_operator", "Silence that lets go of the dead-man [s]", 0.01, 2.0),
+        deadline_heartbeat=number("deadline_heartbeat", "Silence of the station that stops [s]", 0.05, 5.0),
+        deadline_robot=number("deadline_robot", "Silence of joint_states that stops [s]", 0.005, 2.0),
+        deviation_time=number("deviation_time", "How long the robot may deviate [s]", 0.0, 5.0),
+        ramp_speed=number("ramp_speed", "Speed limit on taking over, at first [rad/s]", 0.01, 10.0),
+        ramp_gain=number("ramp_gain", "How fast that limit rises [rad/s^2]", 0.0, 100.0),
+        catch_up=number("catch_up", "Share of the acceleration limit used to catch up", 0.05, 1.0),
+        clock_jump=number("clock_jump", "Largest step of the stamp clock [s]", 0.01, 10.0),
+        late_steps=ros.required(node, "late_steps", "Commands made up for after a late timer", 1, 50, kind=int),
+    )

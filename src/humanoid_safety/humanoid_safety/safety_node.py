@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Safety limiter and arbiter: joint_targets/<source> in, joint_commands out."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from functools import partial
+
+import humanoid_description
+import numpy as np
+from humanoid_core import convert, endpoints, ros
+from humanoid_core.errors import HumanoidError
+from humanoid_interfaces.msg import CommandStatus, SafetyStatus, SourceStatus, StageTrace
+from humanoid_interfaces.srv import SelectSource
+from rclpy.node import Node
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Empty, Float64
+from std_srvs.srv import SetBool, Trigger
+
+from humanoid_safety.dead_man import engaged
+from humanoid_safety.gate import Command, SafetyGate
+from humanoid_safety.grid import StepGrid
+from humanoid_safety.parameters import gate_settings
+from humanoid_safety.robot_limits import allowed_deviation, commanded_limits, other_joints
+from humanoid_safety.states import State
+
+_LEVELS = {State.HOLD: ros.Diagnostics.OK, State.ACTIVE: ros.Diagnostics.OK, State.SOFT_STOP: ros.Diagnostics.WARN}
+_LOOK = 0.008  # [s] joint states are looked at 100 times a second: watchdogs and take-overs need no more
+
+
+class SafetyNode(Node):
+    """Starts in HOLD and stays up. Its timer runs on a steady clock; commands are due on a grid of ROS time."""
+
+    def __init__(self, **arguments) -> None:
+        super().__init__("safety", **arguments)
+        # Parameters
+        robot = humanoid_description.load(
+            ros.required(self, "robot_config", "Robot configuration (YAML)", kind=str),
+            ros.optional(self, "urdf", "", "URDF or xacro in place of the configuration's"),
+        )
+        settings = gate_settings(self)
+        deviation = ros.required(
+            self, "deviation", "Allowed difference of measured and commanded [rad]", 0.01, kind=float
+        )
+        self._traces = ros.required(self, "trace", "Publish when a target was first used", kind=bool)
+        # State
+        limits = commanded_limits(robot)
+        self._gate = SafetyGate(limits, other_joints(robot), allowed_deviation(robot, deviation), settings)
+        self._grid = StepGrid(self._gate.period_ns, settings.late_steps)
+        self._command = JointState()
+        self._looked = 0.0  # when joint states were looked at, steady
+        self._reported: tuple[State, str] | None = None
+        self._received: dict[int, int] = {}  # stamp of a target -> when it came, system clock; only while tracing
+        # Outputs before inputs
+        self._commands = ros.publisher(self, endpoints.JOINT_COMMANDS)
+        self._safety_status = ros.publisher(self, endpoints.SAFETY_STATUS)
+        self._command_status = ros.publisher(self, endpoints.COMMAND_STATUS)
+        self._trace = ros.publisher(self, endpoints.TRACE) if self._traces else None
+        self._diagnostics = ros.Diagnostics(self, robot.config.name)
+        for source in settings.sources:
+            topic = endpoints.JOINT_TARGETS.at(source=source.name)
+            ros.subscribe(self, topic, partial(self._on_targets, source.name))
+        ros.subscribe(self, endpoints.OPERATOR_FRAME, self._on_operator, depth=1, raw=True)
+        ros.subscribe(self, endpoints.JOINT_STATES, self._on_joint_states, depth=1, raw=True)
+        ros.subscribe(self, endpoints.SAFETY_HEARTBEAT, self._on_heartbeat, depth=1)
+        ros.subscribe(self, endpoints.TIME_SCALE, self._on_time_scale)
+        ros.service(self, endpoints.COMMAND_SELECT, self._on_select)
+        ros.service(self, endpoints.SAFETY_ENGAGE, self._on_engage)
+        ros.service(self, endpoints.SAFETY_STOP, self._on_stop)
+        ros.service(self, endpoints.SAFETY_RESET, self._on_reset)
+        self.create_timer(1.0 / settings.rate, self._on_timer, clock=ros.steady_clock())
+        self.create_timer(0.1, self._report, clock=ros.steady_clock())
+        self.create_timer(0.5, self._report_sources, clock=ros.steady_clock())
+        self._report()
+        self._report_sources()
+
+    # --- inputs ---
+
+    def _now_ns(self) -> int:
+        return self.get_clock().now().nanoseconds
+
+    def _on_targets(self, source: str, message: JointState) -> None:
+        stamp = convert.stamp_ns(message.header.stamp)
+        refusal = self._gate.targets(
+            source, message.name, np.array(message.position), stamp, self._now_ns(), time.monotonic()
+        )
+        if refusal:
+            self.get_logger().warning(f"{source}: {refusal}", throttle_duration_sec=1.0)
+        elif self._traces:
+            self._received[stamp] = time.time_ns()
+
+    def _on_joint_states(self, serialized: bytes) -> None:
+        steady = time.monotonic()
+        if steady - self._looked > _LOOK:
+            self._looked = steady
+            message = deserialize_message(serialized, JointState)
+            self._gate.joint_state(message.name, np.array(message.position), steady)
+
+    def _on_operator(self, frame: bytes) -> None:
+        try:
+            self._gate.operator(engaged(frame), time.monotonic())
+        except HumanoidError as reason:
+            self.get_logger().error(f"refused: {reason}", throttle_duration_sec=1.0)
+
+    def _on_heartbeat(self, _: Empty) -> None:
+        self._gate.heartbeat(time.monotonic())
+
+    def _on_time_scale(self, message: Float64) -> None:
+        self._gate.time_scale(message.data, time.monotonic())
+
+    # --- services ---
+
+    def _on_select(self, request: SelectSource.Request, response: SelectSource.Response) -> SelectSource.Response:
+        response.success, response.message = self._gate.select(request.source, request.grant, time.monotonic())
+        self._report_sources()
+        return response
+
+    def _on_engage(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        response.success, response.message = self._gate.engage(request.data, time.monotonic())
+        self._report()
+        return response
+
+    def _on_stop(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._gate.stop("safety/stop was called")
+        self._on_timer()
+        response.success, response.message = True, self._gate.machine.state.name
+        return response
+
+    def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success, response.message = self._gate.reset(time.monotonic())
+        self._report()
+        return response
+
+    # --- outputs ---
+
+    def _on_timer(self) -> None:
+        now, steady = self._now_ns(), time.monotonic()
+        due = self._grid.due(now)
+        for step_ns in due:
+            command = self._gate.step(step_ns, steady)
+            if command is not None:
+                self._publish(command)
+        if not due:
+            self._gate.watch(now, steady)
+        machine, active = self._gate.machine, self._gate.arbiter.active
+        if (machine.state, active) != self._reported:
+            if self._reported and self._reported[1] != active:
+                self._report_sources()
+            self._report()
+
+    def _publish(self, command: Command) -> None:
+        message = self._command
+        stamp = message.header.stamp
+        stamp.sec, stamp.nanosec = divmod(command.stamp_ns, convert.NANOSECONDS)
+        if message.name != command.names:
+            message.name = command.names
+        message.position = array("d", command.position.tobytes())
+        message.velocity = array("d", command.velocity.tobytes())
+        self._commands.publish(message)
+        if self._trace is not None:
+            self._publish_trace(command)
+
+    def _publish_trace(self, command: Command) -> None:
+        for stamp_ns in command.fresh:
+            trace = StageTrace(stage="safety", source_stamp=convert.to_stamp(stamp_ns))
+            trace.received = convert.to_stamp(self._received.get(stamp_ns, 0))
+            trace.header.stamp = convert.to_stamp(time.time_ns())
+            self._trace.publish(trace)
+            self._received = {stamp: came for stamp, came in self._received.items() if stamp > stamp_ns}
+
+    def _report(self) -> None:
+        report = self._gate.report(time.monotonic())
+        state, causes = report.state, "; ".join(report.causes)
+        if self._reported is None or self._reported[0] is not state:
+            self.get_logger().info(f"{state.name}: {causes}")
+        self._reported = (state, self._gate.arbiter.active)
+        status = SafetyStatus(state=int(state), reasons=report.causes, joint_names=self._gate.limits.names)
+        status.header.stamp = self.get_clock().now().to_msg()
+        status.joint_reasons = array("I", report.joint_reasons.tobytes())
+        status.interference = array("d", report.interference.tobytes())
+        status.closest_distance = float("nan")
+        status.operator_age, status.robot_age = report.operator_age, report.robot_age
+        self._safety_status.publish(status)
+        self._diagnostics.update(_LEVELS.get(state, ros.Diagnostics.ERROR), f"{state.name}: {causes}")
+
+    def _report_sources(self) -> None:
+        status = CommandStatus(active=self._gate.arbiter.active)
+        status.header.stamp = self.get_clock().now().to_msg()
+        status.sources = [SourceStatus(**vars(source)) for source in self._gate.sources(time.monotonic())]
+        self._command_status.publish(status)
+
+
+def main() -> None:
+    """Run the node."""
+    ros.run(SafetyNode)
+
+
+if __name__ == "__main__":
+    main()
