@@ -9,9 +9,9 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, LivelinessPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
+from humanoid_core.definitions import full_text, type_hash
 from humanoid_core.errors import HumanoidError
 from humanoid_recorder.bag_metadata import OfferedQos, qos_text
-from humanoid_recorder.definitions import full_text, type_hash
 from humanoid_recorder.selection import Selection, Wanted, depth_of, group_of
 from humanoid_recorder.writers import Topic
 

@@ -7,17 +7,16 @@ import threading
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.serialization import deserialize_message
 
 from humanoid_core import endpoints, ros
-from humanoid_core.errors import ConfigError, HumanoidError
-from humanoid_core.taps import Taken, Taps
-from humanoid_interfaces.msg import Annotation
+from humanoid_core.errors import HumanoidError
 from humanoid_recorder import messages
-from humanoid_recorder.discovery import Discovery
+from humanoid_recorder.errors import EpisodeError
+from humanoid_recorder.folders import leftovers
+from humanoid_recorder.listener import Listener
 from humanoid_recorder.parameters import declare_settings
-from humanoid_recorder.recorder import Arrival, Recorder, Request
-from humanoid_recorder.recovery import recover_leftovers
+from humanoid_recorder.recorder import Recorder, Request
+from humanoid_recorder.recovery import recover_all
 from humanoid_recorder.selection import load_selection
 
 _INTERRUPTED = "the recorder was shut down"
@@ -29,14 +28,12 @@ class RecorderNode(LifecycleNode):
     def __init__(self, **arguments: Any) -> None:
         super().__init__("recorder", **arguments)
         self._settings = declare_settings(self)
-        self._selection = load_selection(ros.required(self, "topics", "What is recorded: a YAML file", kind=str))
-        self._poll = ros.required(self, "poll_period", "Between two bursts of messages [s]", 0.001, 0.1, float)
+        selection = load_selection(ros.required(self, "topics", "What is recorded: a YAML file", kind=str))
+        poll = ros.required(self, "poll_period", "Between two bursts of messages [s]", 0.001, 0.1, float)
         period = ros.required(self, "discovery_period", "Between two looks for new topics [s]", 0.05, 10.0, float)
         # State
-        self._recorder = Recorder(self._settings, self._selection)
-        self._discovery = Discovery(self, self._selection)
-        self._taps: Taps | None = None
-        self._annotations_topic = self.resolve_topic_name(endpoints.ANNOTATIONS.name)
+        self._recorder = Recorder(self._settings, selection)
+        self._listener = Listener(self, self._recorder, poll)
         self._recovery: threading.Thread | None = None
         # Outputs before inputs
         self._status = ros.publisher(self, endpoints.RECORDER_STATUS)
@@ -47,31 +44,20 @@ class RecorderNode(LifecycleNode):
         ros.service(self, endpoints.RECORDER_DISCARD, self._on_discard)
         ros.service(self, endpoints.RECORDER_ANNOTATE, self._on_annotate)
         self.create_timer(0.5, self._on_tick, clock=ros.steady_clock())
-        self.create_timer(period, self._on_discover, clock=ros.steady_clock())
+        self.create_timer(period, self._discover, clock=ros.steady_clock())
 
     # --- lifecycle ---
 
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        self._taps = Taps(self, self._on_taken, self._poll)
-        return super().on_configure(state)
-
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        assert self._taps is not None
-        self._recovery = threading.Thread(
-            target=recover_leftovers, args=(self._settings.out, self._settings.robot, self.get_logger())
-        )
+        parts = list(leftovers(self._settings.out, self._settings.robot))
+        self._recovery = threading.Thread(target=recover_all, args=(parts, self.get_logger()))
         self._recovery.start()
-        self._taps.start()
-        self._on_discover()
+        self._listener.start()
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._wind_up()
         return super().on_deactivate(state)
-
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        self._forget()
-        return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._wind_up()
@@ -80,12 +66,11 @@ class RecorderNode(LifecycleNode):
     def destroy_node(self) -> None:
         """An episode that is being recorded is finished as unsure, whatever ends the node."""
         self._wind_up()
-        self._forget()
+        self._listener.destroy()
         super().destroy_node()
 
     def _wind_up(self) -> None:
-        if self._taps is not None:
-            self._taps.stop()
+        self._listener.stop()
         if self._recovery is not None:
             self._recovery.join()
         if self._recorder.recording is not None:
@@ -95,50 +80,13 @@ class RecorderNode(LifecycleNode):
             except HumanoidError as error:
                 self.get_logger().error(str(error))
 
-    def _forget(self) -> None:
-        if self._taps is not None:
-            self._taps.destroy()
-            self._taps = None
-        self._recorder = Recorder(self._settings, self._selection)
-
-    @property
-    def _active(self) -> bool:
-        return self._taps is not None and self._taps.running
-
-    # --- messages ---
-
-    def _on_taken(self, burst: list[Taken], _: int) -> None:
-        if not burst:
-            return
-        now = self.get_clock().now().nanoseconds
-        simulated = self._settings.clock == "simulated"
-        self._recorder.receive(
-            [Arrival(t.topic, t.payload, now if simulated else t.received_ns, t.source_ns, t.sequence) for t in burst]
-        )
-        for taken in burst:
-            if taken.topic == self._annotations_topic and self._recorder.recording is not None:
-                try:
-                    self._recorder.annotate(messages.label(deserialize_message(taken.payload, Annotation), now))
-                except HumanoidError as error:
-                    self.get_logger().warning(f"annotation refused: {error}")
-
-    def _on_discover(self) -> None:
-        if self._taps is None or not self._active:
-            return
-        for name in self._recorder.topics:
-            self._recorder.update_publishers(name, self._discovery.publishers(name))
-        for found in self._discovery.look(set(self._recorder.topics)):
-            self._recorder.add_topic(found.topic, found.wanted, found.publishers, found.latched)
-            self._taps.add(found.topic.name, found.topic.type, found.qos)
-            self.get_logger().info(f"listening to {found.topic.name} [{found.topic.type}]")
-
     # --- services ---
 
     def _answer(self, response: Any, work: Any) -> Any:
         """Run a service's work: an error of ours becomes the response's message."""
         try:
-            if not self._active:
-                raise ConfigError(self.get_name(), "lifecycle", "an inactive recorder", "one that is activated")
+            if not self._listener.running:
+                raise EpisodeError("the recorder is not active; activate it first")
             response.message = work() or ""
             response.success = True
         except HumanoidError as error:
@@ -152,7 +100,7 @@ class RecorderNode(LifecycleNode):
             asked = Request(
                 request.task, request.instruction, request.operator_name, request.scene, messages.tags(request.tags)
             )
-            self._on_discover()
+            self._listener.discover()
             recording = self._recorder.start(asked, self._now())
             response.episode_id, response.path = recording.episode.episode_id, str(recording.staging.final)
             self.get_logger().info(f"recording {response.episode_id}")
@@ -162,7 +110,7 @@ class RecorderNode(LifecycleNode):
     def _on_stop(self, request: Any, response: Any) -> Any:
         def work() -> str:
             now, outcome = self._now(), messages.outcome(request.outcome)
-            self._settle()
+            self._listener.settle()
             self._publish_status(finalising=True)
             ended = self._recorder.stop(outcome, request.note, now)
             response.episode_id, response.path = ended.episode_id, str(ended.path)
@@ -188,25 +136,25 @@ class RecorderNode(LifecycleNode):
     def _now(self) -> int:
         now = self.get_clock().now().nanoseconds
         if now == 0:
-            raise ConfigError(self.get_name(), "use_sim_time", "no time on /clock yet", "a running simulation")
+            raise EpisodeError("there is no time on /clock yet; start the simulation first")
         return now
-
-    def _settle(self) -> None:
-        if self._taps is not None and not self._taps.settle():
-            self.get_logger().warning("messages that arrived at the very end may be missing: the machine is too busy")
 
     # --- health ---
 
+    def _discover(self) -> None:
+        if self._listener.running:
+            self._listener.discover()
+
     def _on_tick(self) -> None:
-        if self._taps is not None and self._taps.error is not None:
-            raise ConfigError(self.get_name(), "taps", repr(self._taps.error), "messages that can be taken")
+        if self._listener.error is not None:
+            raise EpisodeError(f"messages cannot be taken any more: {self._listener.error!r}")
         try:
             ended = self._recorder.tick(self.get_clock().now().nanoseconds)
             if ended:
                 self.get_logger().error(f"episode ended early: {ended.path}: {'; '.join(ended.problems)}")
         except HumanoidError as error:
             self.get_logger().error(str(error))
-        if self._active:
+        if self._listener.running:
             self._publish_status()
             self._update_diagnostics()
 
@@ -214,9 +162,7 @@ class RecorderNode(LifecycleNode):
         self._status.publish(messages.status(self._recorder, self.get_clock().now(), finalising))
 
     def _update_diagnostics(self) -> None:
-        warnings = self._recorder.warnings(self.get_clock().now().nanoseconds) + list(
-            self._discovery.complaints.values()
-        )
+        warnings = self._recorder.warnings(self.get_clock().now().nanoseconds) + self._listener.complaints
         recording = self._recorder.recording
         level = (
             ros.Diagnostics.ERROR if self._recorder.failed else ros.Diagnostics.WARN if warnings else ros.Diagnostics.OK

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Protocol
@@ -21,7 +21,7 @@ from humanoid_core.errors import ConfigError, HumanoidError
 from humanoid_recorder.bag_metadata import TopicCountInBag, metadata_yaml, serialized_metadata
 from humanoid_recorder.counters import SequenceTracker
 from humanoid_recorder.errors import BagError, StorageError
-from humanoid_recorder.folders import Staging, is_locked, leftovers
+from humanoid_recorder.folders import Staging, is_locked
 from humanoid_recorder.mcap_file import index_bytes, tail_bytes
 from humanoid_recorder.scan import Scan, scan
 from humanoid_recorder.sidecar import FILE, BagReport, Episode, TopicReport, read_episode, write_episode
@@ -69,9 +69,9 @@ def recover(part: Path, progress: Progress | None = None) -> Path:
         staging.release()
 
 
-def recover_leftovers(out: Path, robot: str, logger: Logger) -> None:
-    """Recover all that an earlier run of this robot's recorder left behind; what is being recorded is left alone."""
-    for part in leftovers(out, robot):
+def recover_all(parts: Iterable[Path], logger: Logger) -> None:
+    """Recover what an earlier run left behind; what another process is recording is left alone."""
+    for part in parts:
         if is_locked(part):
             continue
         try:

@@ -17,9 +17,9 @@ import pytest
 from mcap.reader import make_reader
 from rosbags.rosbag2 import Reader
 
+from humanoid_core.definitions import full_text, type_hash
 from humanoid_recorder.bag_metadata import OfferedQos, qos_text
 from humanoid_recorder.counters import SequenceTracker, TopicCounter
-from humanoid_recorder.definitions import full_text, type_hash
 from humanoid_recorder.errors import BagError, EpisodeError, StorageError
 from humanoid_recorder.folders import Staging, leftovers
 from humanoid_recorder.recorder import Arrival, Recorder, Request, Settings

@@ -34,7 +34,7 @@ class Cell:
 
     def __init__(self, out: Path, topics: Path) -> None:
         rclpy.init()
-        defaults = yaml.safe_load((ROOT / "config" / "recorder.yaml").read_text())["recorder"]["ros__parameters"]
+        defaults = yaml.safe_load((ROOT / "config" / "recorder.yaml").read_text())["/**/recorder"]["ros__parameters"]
         values = {**defaults, "out": str(out), "topics": str(topics), "robot_name": "g1", "discovery_period": 0.05}
         values.update(disk_start=0, disk_floor=0)
         overrides = [Parameter(name, value=value) for name, value in values.items()]
@@ -132,6 +132,16 @@ def test_an_episode_by_service(cell):
     cell.until(lambda: cell.statuses[-1].last_path == str(folder))
     assert cell.statuses[-1].last_outcome == EpisodeStatus.SUCCESS
     assert EpisodeStatus.RECORDING in {status.state for status in cell.statuses}
+
+
+def test_a_required_topic_that_nobody_publishes_is_a_warning(cell):
+    lines: list[str] = []
+    ros.subscribe(
+        cell.person, endpoints.DIAGNOSTICS, lambda msg: lines.extend(s.message for s in msg.status if s.hardware_id)
+    )
+    cell.person.destroy_publisher(cell.joints)
+    cell.activate()
+    cell.until(lambda: any("joint_states: required, but nobody publishes it" in line for line in lines))
 
 
 def test_bad_requests_are_answered_with_the_reason(cell):

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Carries messages from the ROS graph to the recorder: finds topics, subscribes, takes what arrives."""
+
+from __future__ import annotations
+
+from rclpy.node import Node
+from rclpy.serialization import deserialize_message
+
+from humanoid_core import endpoints
+from humanoid_core.errors import HumanoidError
+from humanoid_core.taps import Taken, Taps
+from humanoid_interfaces.msg import Annotation
+from humanoid_recorder import messages
+from humanoid_recorder.discovery import Discovery
+from humanoid_recorder.recorder import Arrival, Recorder
+
+
+class Listener:
+    """Subscriptions of one recorder.
+
+    Args:
+        node: Whose view of the graph, namespace and clock count.
+        recorder: Where messages go.
+        poll_period: Between two bursts of messages [s].
+    """
+
+    def __init__(self, node: Node, recorder: Recorder, poll_period: float) -> None:
+        self._node = node
+        self._recorder = recorder
+        self._discovery = Discovery(node, recorder.selection)
+        self._annotations = node.resolve_topic_name(endpoints.ANNOTATIONS.name)
+        self._simulated = recorder.settings.clock == "simulated"
+        self._taps = Taps(node, self._on_taken, poll_period)
+
+    @property
+    def running(self) -> bool:
+        """Whether messages are being taken."""
+        return self._taps.running
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why messages are not taken any more."""
+        return self._taps.error
+
+    @property
+    def complaints(self) -> list[str]:
+        """Topics that cannot be recorded, and why."""
+        return list(self._discovery.complaints.values())
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._taps.start()
+        self.discover()
+
+    def stop(self) -> None:
+        """Stop listening; what has arrived is handed over first."""
+        self._taps.stop()
+
+    def destroy(self) -> None:
+        """Stop and unsubscribe."""
+        self._taps.destroy()
+
+    def settle(self) -> None:
+        """Wait until everything that has arrived by now is with the recorder."""
+        if not self._taps.settle():
+            self._node.get_logger().warning("the machine is too busy: messages of the last moment may be missing")
+
+    def discover(self) -> None:
+        """Look for topics that appeared and publishers that came or went."""
+        recorder = self._recorder
+        for name in recorder.topics:
+            recorder.update_publishers(name, self._discovery.publishers(name))
+        for found in self._discovery.look(set(recorder.topics)):
+            recorder.add_topic(found.topic, found.wanted, found.publishers, found.latched)
+            self._taps.add(found.topic.name, found.topic.type, found.qos)
+            self._node.get_logger().info(f"listening to {found.topic.name} [{found.topic.type}]")
+
+    def _on_taken(self, burst: list[Taken], _: int) -> None:
+        if not burst:
+            return
+        now = self._node.get_clock().now().nanoseconds
+        simulated = self._simulated
+        self._recorder.receive(
+            [Arrival(t.topic, t.payload, now if simulated else t.received_ns, t.source_ns, t.sequence) for t in burst]
+        )
+        for taken in burst:
+            if taken.topic == self._annotations and self._recorder.recording is not None:
+                try:
+                    self._recorder.annotate(messages.label(deserialize_message(taken.payload, Annotation), now))
+                except HumanoidError as error:
+                    self._node.get_logger().warning(f"annotation refused: {error}")
