@@ -283,6 +283,8 @@ def run(make_node: Callable[[], NodeT], arguments: list[str] | None = None) -> N
         logger.fatal(str(error))
         sys.exit(1)
     finally:
+        # A terminal and `ros2 launch` both send SIGINT; the second must not hit the interpreter while it ends.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
