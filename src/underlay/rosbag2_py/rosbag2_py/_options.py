@@ -5,7 +5,6 @@ import datetime
 import importlib
 import re
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
 from rclpy.context import Context
@@ -13,13 +12,6 @@ from rclpy.qos import QoSProfile
 from rclpy.topic_or_service_is_hidden import topic_or_service_is_hidden
 
 from rosbag2_py._storage import is_service_event
-
-
-class ServiceRequestsSource(Enum):
-    """Whose view of a service would be played."""
-
-    SERVICE_INTROSPECTION = 0
-    CLIENT_INTROSPECTION = 1
 
 
 @dataclass
@@ -50,7 +42,6 @@ class PlayOptions:
     wait_acked_timeout: int = -1
     disable_loan_message: bool = False
     publish_service_requests: bool = False
-    service_requests_source: ServiceRequestsSource = ServiceRequestsSource.SERVICE_INTROSPECTION
 
 
 @dataclass

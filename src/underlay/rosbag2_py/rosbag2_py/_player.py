@@ -13,22 +13,11 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 from rosgraph_msgs.msg import Clock
 
-from rosbag2_py._metadata import MetadataIo
 from rosbag2_py._options import PlayOptions, message_class, new_context
 from rosbag2_py._qos import offer_for
-from rosbag2_py._reader import SequentialCompressionReader, SequentialReader
+from rosbag2_py._reader import SequentialReader
 from rosbag2_py._signals import deferred
 from rosbag2_py._storage import ConverterOptions, StorageFilter, StorageOptions
-
-
-def make_reader(options: StorageOptions) -> SequentialReader:
-    """A reader that decompresses if the bag needs it."""
-    compressed = MetadataIo().metadata_file_exists(options.uri) and MetadataIo().read_metadata(
-        options.uri
-    ).compression_mode.upper() not in ("", "NONE")
-    reader = SequentialCompressionReader() if compressed else SequentialReader()
-    reader.open(options, ConverterOptions())
-    return reader
 
 
 class _Playing:
@@ -152,7 +141,8 @@ class Player:
         if play_options.rate <= 0:
             raise RuntimeError(f"Invalid playback rate {play_options.rate}: it must be positive")
         with deferred(self.cancel):
-            reader = make_reader(storage_options)
+            reader = SequentialReader()
+            reader.open(storage_options, ConverterOptions())
             arguments: dict[str, Any] = {"cli_args": play_options.topic_remapping_options or None}
             node = Node("rosbag2_player", context=self._context, **arguments)
             try:

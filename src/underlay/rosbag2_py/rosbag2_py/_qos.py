@@ -13,13 +13,13 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, LivelinessPolicy, QoSProf
 # What middlewares of Foxy wrote for "infinite".
 _FOXY_INFINITE = ((0x7FFFFFFF, 0xFFFFFFFF), (0x7FFFFFFF, 0x7FFFFFFF))
 _INFINITE = Duration(nanoseconds=2**63 - 1)
-_POLICIES = {
+POLICIES = {
     "history": HistoryPolicy,
     "reliability": ReliabilityPolicy,
     "durability": DurabilityPolicy,
     "liveliness": LivelinessPolicy,
 }
-_DURATIONS = ("deadline", "lifespan", "liveliness_lease_duration")
+DURATIONS = ("deadline", "lifespan", "liveliness_lease_duration")
 # In the order of the file.
 _FIELDS = (
     "history",
@@ -49,9 +49,9 @@ def encode(qos: QoS) -> dict[str, Any]:
     node: dict[str, Any] = {}
     for name in _FIELDS:
         value = getattr(qos.profile, name)
-        if name in _POLICIES:
+        if name in POLICIES:
             node[name] = value.name.lower()
-        elif name in _DURATIONS:
+        elif name in DURATIONS:
             node[name] = dict(zip(("sec", "nsec"), divmod(value.nanoseconds, 1_000_000_000)))
         else:
             node[name] = value
@@ -67,12 +67,12 @@ def _duration(node: dict[str, int]) -> Duration:
 def decode(node: dict[str, Any]) -> QoS:
     """The profile of a mapping with policies as words (version 9) or numbers (before)."""
     profile = QoSProfile(depth=_DEFAULT_DEPTH)
-    for name, policy in _POLICIES.items():
+    for name, policy in POLICIES.items():
         value = node[name]
         setattr(profile, name, policy(value) if isinstance(value, int) else policy[value.upper()])
     if profile.history == HistoryPolicy.KEEP_LAST:
         profile.depth = node["depth"]
-    for name in _DURATIONS:
+    for name in DURATIONS:
         setattr(profile, name, _duration(node[name]))
     profile.avoid_ros_namespace_conventions = node["avoid_ros_namespace_conventions"]
     return QoS(profile)

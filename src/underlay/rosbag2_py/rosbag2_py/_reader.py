@@ -1,94 +1,98 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads bags in order, across their files."""
+"""Reads bags of both storages, their messages compressed or not, through the `rosbags` library."""
 
+import contextlib
 import re
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
+import yaml
 import zstandard
-from rclpy.logging import get_logger
+from mcap.exceptions import McapError
+from mcap.reader import make_reader
+from rclpy.duration import Duration
+from rclpy.time import Time
+from rosbags.rosbag2 import Reader, ReaderError
 
-from rosbag2_py._mcap import McapReader
+from rosbag2_py import _metadata, _qos
 from rosbag2_py._metadata import MetadataIo
-from rosbag2_py._sqlite3 import SqliteReader
 from rosbag2_py._storage import (
     BagMetadata,
     ConverterOptions,
+    FileInformation,
     MessageDefinition,
     ReadOrder,
     ReadOrderSortBy,
     StorageFilter,
     StorageOptions,
+    TopicInformation,
     TopicMetadata,
     is_service_event,
 )
 
-BagMessage = tuple[str, bytes, int]
-
-
-class Storage(Protocol):
-    """One file of a bag."""
-
-    storage_id: str
-
-    def metadata(self) -> BagMetadata: ...
-    def definitions(self) -> list[MessageDefinition]: ...
-    def messages(self, start: int, topics: set[str] | None, in_order: bool, reverse: bool) -> Iterator[BagMessage]: ...
-    def close(self) -> None: ...
-
-
-_READERS: dict[str, Callable[[str], Storage]] = {"mcap": McapReader, "sqlite3": SqliteReader}
+_SUFFIXES = {".mcap": "mcap", ".db3": "sqlite3"}
+_FILE_NAME = re.compile(r".+_(\d+)\.[a-zA-Z0-9]+")
 
 
 def get_registered_readers() -> set[str]:
     """Storages that can be read."""
-    return set(_READERS)
+    return set(_SUFFIXES.values())
 
 
-def open_storage(path: str, storage_id: str = "") -> Storage | None:
-    """The file as the named storage, or as whichever recognises it; None if it is neither."""
-    for name, reader in _READERS.items():
-        if storage_id in ("", name) and Path(path).is_file():
-            try:
-                return reader(path)
-            except ValueError:
-                continue
-    return None
+def _open(path: Path) -> Reader:
+    # File by file: given a folder, the library finds nothing where metadata.yaml and a file differ in a topic's QoS.
+    try:
+        reader = Reader(path)
+        reader.open()
+    except (ReaderError, OSError, KeyError) as reason:
+        raise RuntimeError(f"No storage could be initialized from the inputs. {path}: {reason}") from reason
+    return reader
 
 
-def selected(topics: list[str], choice: StorageFilter) -> set[str] | None:
-    """Those of the topics that a filter lets through; None for all of them."""
+def _describe(path: Path, reader: Reader) -> BagMetadata:
+    """Metadata of a file that has no metadata.yaml beside it."""
+    metadata = BagMetadata(bag_size=path.stat().st_size, storage_identifier=_SUFFIXES[path.suffix])
+    hashes: dict[str, str] = {}
+    if path.suffix == ".mcap":
+        with path.open("rb") as stream, contextlib.suppress(McapError):  # it may have been cut off while written
+            said = make_reader(stream)
+            for record in said.iter_metadata():
+                if record.name == "rosbag2" and "serialized_metadata" in record.metadata:
+                    last = _metadata.decode(yaml.safe_load(record.metadata["serialized_metadata"]))
+                    metadata.custom_data, metadata.ros_distro = last.custom_data, last.ros_distro
+            summary = said.get_summary()
+            for channel in summary.channels.values() if summary else ():
+                hashes[channel.topic] = channel.metadata.get("topic_type_hash", "")
+    metadata.relative_file_paths = [str(path)]
+    metadata.message_count = reader.message_count
+    metadata.starting_time = Time(nanoseconds=reader.start_time)
+    metadata.duration = Duration(nanoseconds=max(reader.duration - 1, 0))  # rosbags counts both ends
+    for one in reader.connections:
+        offers = [{**qos._asdict(), **_plain(qos)} for qos in one.ext.offered_qos_profiles]
+        topic = TopicMetadata(one.id, one.topic, one.msgtype, one.ext.serialization_format)
+        topic.offered_qos_profiles = [_qos.decode(node) for node in offers]
+        topic.type_description_hash = hashes.get(one.topic, one.digest)
+        metadata.topics_with_message_count.append(TopicInformation(topic, one.msgcount))
+    return metadata
 
-    def passes(topic: str) -> bool:
-        service = is_service_event(topic)
-        wanted = choice.services_events if service else choice.topics
-        unwanted = choice.exclude_service_events if service else choice.exclude_topics
-        if topic in unwanted or (choice.regex_to_exclude and re.fullmatch(choice.regex_to_exclude, topic)):
-            return False
-        everything = not wanted and not choice.regex
-        return everything or topic in wanted or bool(choice.regex and re.fullmatch(choice.regex, topic))
 
-    chosen = {topic for topic in topics if passes(topic)}
-    return None if len(chosen) == len(topics) else chosen
+def _plain(qos: object) -> dict[str, object]:
+    enums = {name: getattr(qos, name).value for name in _qos.POLICIES}
+    return enums | {name: getattr(qos, name)._asdict() for name in _qos.DURATIONS}
 
 
 class SequentialReader:
     """Reads a bag's messages one after the other, as they were received."""
 
     def __init__(self) -> None:
-        self._files: list[str] = []
-        self._storage_id = ""
-        self._storage: Storage | None = None
+        self._readers: list[Reader] = []
         self._metadata = BagMetadata()
-        self._order = ReadOrder()
         self._filter = StorageFilter()
         self._position = 0  # where reading goes on [ns]
-        self._last: BagMessage | None = None
+        self._last: tuple[str, bytes, int] | None = None
         self._repeats = 0  # how often the last message was read
-        self._messages: Iterator[BagMessage] = iter(())
-        self._next: BagMessage | None = None
+        self._messages: Iterator[tuple[str, bytes, int]] = iter(())
+        self._next: tuple[str, bytes, int] | None = None
 
     def open_uri(self, uri: str) -> None:
         """Open a folder or file."""
@@ -100,81 +104,67 @@ class SequentialReader:
         Raises:
             RuntimeError: it is not a bag of that storage.
         """
-        uri = Path(storage_options.uri)
-        self._storage_id = storage_options.storage_id
-        if MetadataIo().metadata_file_exists(str(uri)):
-            self._metadata = MetadataIo().read_metadata(str(uri))
-            base = uri.parent if self._metadata.version <= 3 else uri
-            self._files = [str(base / path) for path in self._metadata.relative_file_paths]
-            self._storage_id = self._storage_id or self._metadata.storage_identifier
-            if self._files:
-                self._load(self._files[0])
-        else:
-            self._storage = open_storage(str(uri), self._storage_id)
-            if self._storage is None:
-                raise RuntimeError("No storage could be initialized from the inputs.")
-            self._metadata = self._storage.metadata()
-            self._files = [str(uri)]
-        formats = {topic.serialization_format for topic in self.get_all_topics_and_types()}
-        wanted = converter_options.output_serialization_format
-        if wanted and formats - {wanted}:
-            raise RuntimeError(f"cannot convert {sorted(formats)} to {wanted}: only cdr is supported")
+        path = Path(storage_options.uri)
+        if path.is_file() and path.suffix in _SUFFIXES:
+            self._readers = [_open(path)]
+            self._metadata = _describe(path, self._readers[0])
+        elif MetadataIo().metadata_file_exists(str(path)):
+            self._metadata = MetadataIo().read_metadata(str(path))
+            if self._metadata.compression_mode.upper() == "FILE":
+                raise NotImplementedError("rosbag2_compression: files")
+            self._readers = [_open(path / Path(name).name) for name in self._metadata.relative_file_paths]
+        if not self._readers or storage_options.storage_id not in ("", self._metadata.storage_identifier):
+            raise RuntimeError("No storage could be initialized from the inputs.")
+        if converter_options.output_serialization_format not in ("", "cdr"):
+            raise NotImplementedError("rosbag2_cpp: conversion of serialization formats")
         self._restart()
 
-    def _load(self, path: str) -> Storage:
-        storage = open_storage(self._preprocess(path), self._storage_id)
-        if storage is None:
-            raise RuntimeError("No storage could be initialized. Abort")
-        if self._storage is not None:
-            self._storage.close()
-        self._storage = storage
-        return storage
-
-    def _preprocess(self, path: str) -> str:
-        return path
-
-    def _decode(self, data: bytes) -> bytes:
-        return data
-
-    def _opened(self) -> Storage:
-        if self._storage is None:
+    def _opened(self) -> list[Reader]:
+        if not self._readers:
             raise RuntimeError("Bag is not open. Call open() before reading.")
-        return self._storage
+        return self._readers
 
-    def _chain(self, start: int, topics: set[str] | None) -> Iterator[BagMessage]:
-        storage = self._opened()
-        in_order = self._order.sort_by is not ReadOrderSortBy.File
-        for path in reversed(self._files) if self._order.reverse else self._files:
-            if len(self._files) > 1:
-                storage = self._load(path)
-            yield from storage.messages(start, topics, in_order, self._order.reverse)
+    def _passes(self, topic: str) -> bool:
+        choice, service = self._filter, is_service_event(topic)
+        wanted = choice.services_events if service else choice.topics
+        unwanted = choice.exclude_service_events if service else choice.exclude_topics
+        if topic in unwanted or (choice.regex_to_exclude and re.fullmatch(choice.regex_to_exclude, topic)):
+            return False
+        everything = not wanted and not choice.regex
+        return everything or topic in wanted or bool(choice.regex and re.fullmatch(choice.regex, topic))
+
+    def _stream(self, topics: set[str]) -> Iterator[tuple[str, bytes, int]]:
+        packed = self._metadata.compression_mode.upper() == "MESSAGE"
+        for reader in self._opened():
+            connections = [one for one in reader.connections if one.topic in topics]
+            for one, time, data in reader.messages(connections, self._position) if connections else ():
+                # Streamed, because not every writer states the size.
+                yield one.topic, zstandard.ZstdDecompressor().decompressobj().decompress(data) if packed else data, time
 
     def _restart(self) -> None:
-        """Go on from the current position with the current order and filter."""
+        """Go on from the current position with the current filter."""
         self._next = None
-        topics = selected([topic.name for topic in self.get_all_topics_and_types()], self._filter)
+        everything = {topic.name for topic in self.get_all_topics_and_types()}
+        chosen = {topic for topic in everything if self._passes(topic)}
         if self._last is None:
-            self._messages = self._chain(self._position, topics)
+            self._messages = self._stream(chosen)
             return
         # After the last message read, whichever messages of the same time stood before it.
-        everything = self._chain(self._position, None)
+        messages = self._stream(everything)
         for _ in range(self._repeats):
-            next(message for message in everything if message == self._last)
-        self._messages = (message for message in everything if topics is None or message[0] in topics)
+            next(message for message in messages if message == self._last)
+        self._messages = (message for message in messages if message[0] in chosen)
 
     def set_read_order(self, order: ReadOrder) -> bool:
-        """Choose the order; False where the file cannot be read in it. In reverse, `seek` says where to begin."""
-        storage = self._opened()
-        by_file = order.sort_by is ReadOrderSortBy.File
-        if order.sort_by is ReadOrderSortBy.PublishedTimestamp or (
-            by_file and (order.reverse or storage.storage_id == "sqlite3")
-        ):
-            get_logger("rosbag2_storage").warning(f"{storage.storage_id}: this file cannot be read in order {order}")
-            return False
-        self._order = order
-        self._last = None
-        self._restart()
-        return True
+        """Choose the order: by receive time. False for the other two, which upstream's storages may refuse as well.
+
+        Raises:
+            NotImplementedError: in reverse.
+        """
+        self._opened()
+        if order.reverse:
+            raise NotImplementedError("rosbag2_cpp: reading in reverse")
+        return order.sort_by is ReadOrderSortBy.ReceivedTimestamp
 
     def has_next(self) -> bool:
         """Whether a message is left."""
@@ -193,9 +183,8 @@ class SequentialReader:
             raise RuntimeError("Bag is at end. No next message.")
         message, self._next = self._next, None
         self._repeats = self._repeats + 1 if message == self._last else 1
-        self._last = message
-        self._position = message[2]
-        return message[0], self._decode(message[1]), message[2]
+        self._last, self._position = message, message[2]
+        return message
 
     def get_metadata(self) -> BagMetadata:
         """What is known about the bag."""
@@ -204,12 +193,14 @@ class SequentialReader:
 
     def get_all_topics_and_types(self) -> list[TopicMetadata]:
         """All topics."""
-        self._opened()
-        return [info.topic_metadata for info in self._metadata.topics_with_message_count]
+        return [info.topic_metadata for info in self.get_metadata().topics_with_message_count]
 
     def get_all_message_definitions(self) -> list[MessageDefinition]:
         """Definitions kept in the bag."""
-        return self._opened().definitions()
+        encodings = {"MSG": "ros2msg", "IDL": "ros2idl"}
+        connections = [one for reader in self._opened() for one in reader.connections]
+        known = {one.msgtype: one.msgdef for one in connections if one.msgdef.format.name in encodings}
+        return [MessageDefinition(name, encodings[one.format.name], one.data, "") for name, one in known.items()]
 
     def set_filter(self, storage_filter: StorageFilter) -> None:
         """Return only some topics from here on."""
@@ -222,42 +213,63 @@ class SequentialReader:
         self.set_filter(StorageFilter())
 
     def seek(self, timestamp: int) -> None:
-        """Go on with the first message at or after a receive time [ns] (in reverse: at or before it)."""
+        """Go on with the first message at or after a receive time [ns]."""
         self._opened()
         self._position, self._last = timestamp, None
         self._restart()
 
 
 class SequentialCompressionReader(SequentialReader):
-    """Reads bags whose messages or files are compressed with zstd."""
+    """The same: every reader here decompresses messages."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._scratch = tempfile.TemporaryDirectory(prefix="rosbag2_")
-        self._decompressor = zstandard.ZstdDecompressor()
 
-    def open(self, storage_options: StorageOptions, converter_options: ConverterOptions) -> None:
-        """Open a folder that has metadata."""
-        if not MetadataIo().metadata_file_exists(storage_options.uri):
-            raise RuntimeError(
-                f'Could not find metadata for bag: "{storage_options.uri}". Bags without metadata (such as from ROS 1) '
-                "not supported by rosbag2 decompression."
-            )
-        super().open(storage_options, converter_options)
+class Info:
+    """Looks at bags."""
 
-    def _preprocess(self, path: str) -> str:
-        if self._metadata.compression_format != "zstd":
-            raise RuntimeError(f"Couldn't initialize decompressor '{self._metadata.compression_format}'.")
-        if self._metadata.compression_mode.upper() != "FILE":
-            return path
-        target = Path(self._scratch.name) / Path(path).stem
-        if not target.exists():
-            with open(path, "rb") as source, target.open("wb") as plain:
-                self._decompressor.copy_stream(source, plain)
-        return str(target)
+    def read_metadata(self, uri: str, storage_id: str) -> BagMetadata:
+        """Metadata of a folder or file.
 
-    def _decode(self, data: bytes) -> bytes:
-        if self._metadata.compression_mode.upper() != "MESSAGE":
-            return data
-        # Streamed, because not every writer states the size.
-        return self._decompressor.decompressobj().decompress(data)
+        Raises:
+            RuntimeError: there is no bag.
+        """
+        if not Path(uri).exists():
+            raise RuntimeError(f"Bag path {uri} does not exist.")
+        if Path(uri).is_dir() and not MetadataIo().metadata_file_exists(uri):
+            raise RuntimeError(f"Could not find metadata in bag directory {uri}")
+        reader = SequentialReader()
+        reader.open(StorageOptions(uri, storage_id), ConverterOptions())
+        return reader.get_metadata()
+
+
+class Reindexer:
+    """Writes metadata.yaml anew from the files."""
+
+    def reindex(self, storage_options: StorageOptions) -> None:
+        """Restore the metadata of a folder.
+
+        Raises:
+            RuntimeError: the folder has no files named like a bag's, or one of them is none.
+        """
+        folder = Path(storage_options.uri)
+        numbered = [(int(found[1]), path) for path in folder.iterdir() if (found := _FILE_NAME.fullmatch(path.name))]
+        if not numbered:
+            raise RuntimeError("No storage files found for reindexing. Abort")
+        parts = [
+            (path.name, Info().read_metadata(str(path), storage_options.storage_id)) for _, path in sorted(numbered)
+        ]
+        result = parts[-1][1]
+        filled = [one for _, one in parts if one.message_count] or [result]
+        start = min(one.starting_time.nanoseconds for one in filled)
+        end = max(one.starting_time.nanoseconds + one.duration.nanoseconds for one in filled)
+        topics: dict[str, TopicInformation] = {}
+        for info in (info for _, one in parts for info in one.topics_with_message_count):
+            known = topics.setdefault(info.topic_metadata.name, TopicInformation(info.topic_metadata, 0))
+            known.message_count += info.message_count
+        result.relative_file_paths = [name for name, _ in parts]
+        result.files = [
+            FileInformation(name, one.starting_time, one.duration, one.message_count) for name, one in parts
+        ]
+        result.message_count = sum(one.message_count for _, one in parts)
+        result.starting_time, result.duration = Time(nanoseconds=start), Duration(nanoseconds=end - start)
+        result.topics_with_message_count = [topics[name] for name in sorted(topics)]
+        MetadataIo().write_metadata(str(folder), result)

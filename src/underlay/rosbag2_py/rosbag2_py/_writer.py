@@ -36,11 +36,6 @@ def get_registered_compressors() -> set[str]:
     return {"zstd"}
 
 
-def get_registered_serializers() -> set[str]:
-    """Further serialization formats: none."""
-    return set()
-
-
 class SequentialWriter:
     """Writes one bag at a time, straight to the file; `max_cache_size` means nothing here."""
 
