@@ -4,16 +4,19 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-os.chdir(Path(__file__).resolve().parent)
+WORKSPACE = Path(__file__).resolve().parents[2]
 
 
 def installed(folder: str) -> list[tuple[str, list[str]]]:
-    """Files of a top-level folder of the workspace, by their place in this package's share."""
-    top = Path("../..") / folder
+    """Files of a top-level folder of the workspace, by their place in this package's share.
+
+    colcon runs this file where it stands or through a link in the build folder, and what it makes must stay there: so no
+    change of folder, only paths relative to wherever that is.
+    """
     places: dict[Path, list[str]] = {}
-    for path in sorted(top.rglob("*")):
+    for path in sorted((WORKSPACE / folder).rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
-            places.setdefault(path.parent.relative_to("../.."), []).append(str(path))
+            places.setdefault(path.parent.relative_to(WORKSPACE), []).append(os.path.relpath(path))
     return [(f"share/humanoid_bringup/{place}", files) for place, files in places.items()]
 
 

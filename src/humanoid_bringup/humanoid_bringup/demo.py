@@ -176,7 +176,7 @@ def collect(settings: Settings, world: World, collected: list[Collected]) -> Sto
     yield Say("waiting for the twin, the limiter, the recorder and the operator")
     if not (yield Until(lambda w: not missing(w), settings.ready_limit, progress=_waiting)):
         raise DemoFailed(f"not ready after {settings.ready_limit:.0f} s: {'; '.join(missing(world))}")
-    if not (yield Until(lambda w: bool(w.streams) and all(w.streams.values()), settings.ready_limit, progress=_silent)):
+    if not (yield Until(_all_streams, settings.call_limit, progress=lambda w: f"still waiting for {_silent(w)}")):
         yield Say(f"going on without {_silent(world)}")
     for number in range(1, settings.episodes + 1):
         yield from _episode(settings, world, number, collected)
@@ -290,9 +290,13 @@ def _waiting(world: World) -> str:
     return "still waiting: " + "; ".join(missing(world))
 
 
+def _all_streams(world: World) -> bool:
+    return bool(world.streams) and all(world.streams.values())
+
+
 def _silent(world: World) -> str:
     silent = [name for name, count in world.streams.items() if not count]
-    return f"messages of {', '.join(silent)}" if silent or world.streams else "sync/status"
+    return f"messages of {', '.join(silent)}" if world.streams else "sync/status"
 
 
 def _remark(words: str) -> str:
