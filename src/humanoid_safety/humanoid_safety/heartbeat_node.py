@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from humanoid_core import endpoints, ros
 from rclpy.node import Node
 from std_msgs.msg import Empty
+
+from humanoid_core import endpoints, ros
 
 
 class HeartbeatNode(Node):

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from humanoid_core import ros
-from humanoid_core.errors import ConfigError
 from rclpy.node import Node
 
+from humanoid_core import ros
+from humanoid_core.errors import ConfigError
 from humanoid_safety.arbiter import Source
 from humanoid_safety.gate import GateSettings
 from humanoid_safety.targets import StreamSettings

@@ -6,8 +6,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from humanoid_description import Robot
 
+from humanoid_description import Robot
 from humanoid_safety.limits import JointLimits
 
 

@@ -7,18 +7,18 @@ import time
 from array import array
 from functools import partial
 
-import humanoid_description
 import numpy as np
-from humanoid_core import convert, endpoints, ros
-from humanoid_core.errors import HumanoidError
-from humanoid_interfaces.msg import CommandStatus, SafetyStatus, SourceStatus, StageTrace
-from humanoid_interfaces.srv import SelectSource
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Empty, Float64
 from std_srvs.srv import SetBool, Trigger
 
+import humanoid_description
+from humanoid_core import convert, endpoints, ros
+from humanoid_core.errors import HumanoidError
+from humanoid_interfaces.msg import CommandStatus, SafetyStatus, SourceStatus, StageTrace
+from humanoid_interfaces.srv import SelectSource
 from humanoid_safety.dead_man import engaged
 from humanoid_safety.gate import Command, SafetyGate
 from humanoid_safety.grid import StepGrid

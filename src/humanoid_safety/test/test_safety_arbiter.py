@@ -2,6 +2,7 @@
 import math
 
 import pytest
+
 from humanoid_safety.arbiter import Arbiter, SelectionRefused, Source
 
 SOURCES = (Source("policy", 10, "grant"), Source("teleop", 100, "dead_man"), Source("planning", 20, "grant"))

@@ -5,10 +5,11 @@ import itertools
 
 import pytest
 from geometry_msgs.msg import Pose
+from rclpy.serialization import serialize_message
+
 from humanoid_core.errors import MessageError
 from humanoid_interfaces.msg import OperatorFrame, TrackedPose
 from humanoid_safety.dead_man import engaged
-from rclpy.serialization import serialize_message
 
 
 def frame(left: bool, right: bool, poses: int, joints: int, axes: int, buttons: int, word: str) -> OperatorFrame:

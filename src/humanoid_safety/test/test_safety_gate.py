@@ -6,14 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from humanoid_safety import referee
 from humanoid_safety.arbiter import Source
 from humanoid_safety.gate import Command, GateSettings, SafetyGate
 from humanoid_safety.limits import JointLimits
 from humanoid_safety.states import State
 from humanoid_safety.targets import StreamSettings
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 JOINTS = ("shoulder", "elbow", "wrist", "finger")
 LEGS = ("knee",)

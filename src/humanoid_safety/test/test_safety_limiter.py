@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from humanoid_safety.braking import braking_distance, braking_step
 from humanoid_safety.limiter import Limiter, Reason
 from humanoid_safety.limits import JointLimits

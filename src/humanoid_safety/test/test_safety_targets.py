@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from humanoid_safety.targets import Fault, StreamSettings, TargetRefused, TargetStream
 
 JOINTS = ("a", "b", "c")
