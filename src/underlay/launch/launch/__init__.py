@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stand-in for ROS 2's `launch`: describes a system of processes and runs it."""
+"""Stand-in for ROS 2's `launch`: describes a system of processes and runs it.
+
+Names, arguments and behaviour are upstream's, and are documented there.
+"""
+# ruff: noqa: F401
 
 from . import actions, conditions, descriptions, events, launch_description_sources, logging, substitutions
 from ._left_out import left_out
@@ -16,31 +20,5 @@ from .launch_service import LaunchService
 from .some_entities_type import SomeEntitiesType, SomeEntitiesType_types_tuple
 from .some_substitutions_type import SomeSubstitutionsType, SomeSubstitutionsType_types_tuple
 from .substitution import Substitution
-
-__all__ = [
-    "Action",
-    "Condition",
-    "Event",
-    "EventHandler",
-    "InvalidLaunchFileError",
-    "LaunchContext",
-    "LaunchDescription",
-    "LaunchDescriptionEntity",
-    "LaunchDescriptionSource",
-    "LaunchIntrospector",
-    "LaunchService",
-    "SomeEntitiesType",
-    "SomeEntitiesType_types_tuple",
-    "SomeSubstitutionsType",
-    "SomeSubstitutionsType_types_tuple",
-    "Substitution",
-    "actions",
-    "conditions",
-    "descriptions",
-    "events",
-    "launch_description_sources",
-    "logging",
-    "substitutions",
-]
 
 __getattr__ = left_out(__name__, "frontend")

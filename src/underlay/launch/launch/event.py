@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What event handlers react to."""
+"""Base of all events."""
 
 
 class Event:
-    """Base of all events; `name` says which in log messages."""
+    """Something that event handlers react to."""
 
     name = "launch.Event"

@@ -1,75 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
 """A system to be launched."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
 from . import logging
-from .action import Action
-from .launch_context import LaunchContext
 from .launch_description_entity import LaunchDescriptionEntity
-
-if TYPE_CHECKING:
-    from .actions import DeclareLaunchArgument, IncludeLaunchDescription
 
 
 class LaunchDescription(LaunchDescriptionEntity):
-    """A list of entities, visited in order.
+    """A list of entities, visited in order; a `deprecated_reason` is a warning given then."""
 
-    Args:
-        initial_entities: The entities to begin with.
-        deprecated_reason: Warning to be given when the description is used.
-    """
-
-    def __init__(
-        self,
-        initial_entities: Iterable[LaunchDescriptionEntity] | None = None,
-        *,
-        deprecated_reason: str | None = None,
-    ) -> None:
+    def __init__(self, initial_entities=None, *, deprecated_reason: str | None = None):
         self.entities = list(initial_entities) if initial_entities is not None else []
         self.deprecated_reason = deprecated_reason
 
     @property
     def deprecated(self) -> bool:
-        """Whether using this description draws a warning."""
         return self.deprecated_reason is not None
 
-    def visit(self, context: LaunchContext) -> list[LaunchDescriptionEntity] | None:
+    def visit(self, context) -> list:
         if self.deprecated:
             path = context.get_locals_as_dict().get("current_launch_file_path")
-            if path is None:
-                message = f"deprecated launch description: {self.deprecated_reason}"
-            else:
-                message = f"launch file [{path}] is deprecated: {self.deprecated_reason}"
-            logging.get_logger().warning(message)
+            what = "deprecated launch description" if path is None else f"launch file [{path}] is deprecated"
+            logging.get_logger().warning(f"{what}: {self.deprecated_reason}")
         return self.entities
 
-    def describe_sub_entities(self) -> list[LaunchDescriptionEntity]:
+    def describe_sub_entities(self) -> list:
         return self.entities
 
-    def get_launch_arguments(self, conditional_inclusion: bool = False) -> list[DeclareLaunchArgument]:
+    def get_launch_arguments(self, conditional_inclusion: bool = False) -> list:
         """Arguments declared here and in whatever can be included without a context, first declaration of each."""
-        return [
-            item[0]
-            for item in self.get_launch_arguments_with_include_launch_description_actions(conditional_inclusion)
-        ]
+        found = self.get_launch_arguments_with_include_launch_description_actions(conditional_inclusion)
+        return [argument for argument, _ in found]
 
-    def get_launch_arguments_with_include_launch_description_actions(
-        self, conditional_inclusion: bool = False
-    ) -> list[tuple[DeclareLaunchArgument, list[IncludeLaunchDescription] | None]]:
-        """As `get_launch_arguments`, each with the nested includes that lead to it (None at the top level)."""
+    def get_launch_arguments_with_include_launch_description_actions(self, conditional_inclusion: bool = False) -> list:
+        """Pairs of an argument and the nested includes that lead to it (None at the top level)."""
         from .actions import DeclareLaunchArgument, IncludeLaunchDescription, ResetLaunchConfigurations
 
-        found: list[tuple[DeclareLaunchArgument, list[IncludeLaunchDescription] | None]] = []
+        found: list = []
 
-        def search(
-            entities: Iterable[LaunchDescriptionEntity],
-            conditional: bool,
-            includes: list[IncludeLaunchDescription] | None = None,
-        ) -> None:
+        def search(entities, conditional, includes=None):
             for entity in entities:
                 if isinstance(entity, DeclareLaunchArgument):
                     if entity.name in (argument.name for argument, _ in found):
@@ -80,8 +48,7 @@ class LaunchDescription(LaunchDescriptionEntity):
                     return  # what is declared after this cannot be set from outside
                 inner = includes
                 if isinstance(entity, IncludeLaunchDescription):
-                    if inner is None:
-                        inner = []
+                    inner = [] if inner is None else inner
                     inner.append(entity)
                 search(entity.describe_sub_entities(), False, inner)
                 for _, sub_entities in entity.describe_conditional_sub_entities():
@@ -90,10 +57,8 @@ class LaunchDescription(LaunchDescriptionEntity):
         search(self.entities, conditional_inclusion)
         return found
 
-    def add_entity(self, entity: LaunchDescriptionEntity) -> None:
-        """Append an entity."""
+    def add_entity(self, entity):
         self.entities.append(entity)
 
-    def add_action(self, action: Action) -> None:
-        """Append an action."""
+    def add_action(self, action):
         self.add_entity(action)

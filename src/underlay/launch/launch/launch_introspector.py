@@ -1,21 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `ros2 launch --print` shows."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable
-from typing import Any
-
 from .actions import EmitEvent, ExecuteProcess, LogInfo, RegisterEventHandler
-from .launch_description import LaunchDescription
 from .utilities import normalize_to_list_of_substitutions
 
 
-def _text(substitutions: Any) -> str:
+def _text(substitutions) -> str:
     return " + ".join(sub.describe() for sub in normalize_to_list_of_substitutions(substitutions))
 
 
-def _format(entity: Any) -> tuple[str, Iterable[Any]]:
+def _format(entity):
     """One line about an entity, and the entities to be shown below it."""
     if isinstance(entity, LogInfo):
         return f"LogInfo({_text(entity.msg)})", ()
@@ -35,20 +29,17 @@ def _format(entity: Any) -> tuple[str, Iterable[Any]]:
     return f"Action('{entity}')", ()
 
 
-def _tree(entities: Iterable[Any], indent: str) -> list[str]:
-    entities = list(entities)
+def _tree(entities, indent: str) -> list[str]:
     lines = []
-    for entity in entities:
-        last = entity is entities[-1]
+    for left, entity in zip(range(len(entities) - 1, -1, -1), entities):
         line, below = _format(entity)
-        lines.append(indent + ("└── " if last else "├── ") + line)
-        lines += _tree(below, indent + ("    " if last else "│   "))
+        lines.append(indent + ("├── " if left else "└── ") + line)
+        lines += _tree(below, indent + ("│   " if left else "    "))
     return lines
 
 
 class LaunchIntrospector:
     """Turns launch descriptions into text."""
 
-    def format_launch_description(self, launch_description: LaunchDescription) -> str:
-        """A tree of the description's entities."""
+    def format_launch_description(self, launch_description) -> str:
         return "\n".join([str(launch_description), *_tree(launch_description.entities, "")])

@@ -1,30 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs launch descriptions."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging as std_logging
 import signal
 import threading
 import traceback
-from collections.abc import Coroutine, Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable
 
 from . import logging
-from .event import Event
 from .event_handlers import OnIncludeLaunchDescription, OnShutdown
 from .events import IncludeLaunchDescription, Shutdown
 from .launch_context import LaunchContext
-from .launch_description import LaunchDescription
 from .launch_description_entity import LaunchDescriptionEntity
 from .utilities import is_a_subclass, visit_all_entities_and_collect_futures
 
 _thread = threading.local()
 
 
-def _get_loop() -> asyncio.AbstractEventLoop:
+def _get_loop():
     """The running loop, or one kept for this thread."""
     with contextlib.suppress(RuntimeError):
         return asyncio.get_running_loop()
@@ -37,46 +32,40 @@ def _get_loop() -> asyncio.AbstractEventLoop:
 class LaunchService:
     """Visits launch descriptions and handles events until nothing is left to wait for.
 
-    Args:
-        argv: Kept in the context.
-        noninteractive: Whether there is no terminal that sends Ctrl-C to the processes as well.
-        debug: Whether to log in detail.
+    If not `noninteractive`, the terminal is taken to send Ctrl-C to the processes as well.
     """
 
-    def __init__(
-        self, *, argv: Iterable[str] | None = None, noninteractive: bool = False, debug: bool = False
-    ) -> None:
+    def __init__(self, *, argv=None, noninteractive: bool = False, debug: bool = False):
         logging.launch_config.level = std_logging.DEBUG if debug else std_logging.INFO
         self.__debug = debug
         self.__logger = logging.get_logger("launch")
         self.context = LaunchContext(argv=argv, noninteractive=noninteractive)
         self.context.register_event_handler(OnIncludeLaunchDescription())
-        self.context.register_event_handler(OnShutdown(on_shutdown=self.__on_shutdown))
-        self._entity_future_pairs: list[tuple[LaunchDescriptionEntity, asyncio.Future]] = []
+        self.context.register_event_handler(OnShutdown(on_shutdown=lambda *_: self.__note_shutdown()))
+        self._entity_future_pairs: list = []
         self.__lock = threading.RLock()
-        self.event_loop: asyncio.AbstractEventLoop | None = None  # while running
-        self.task: asyncio.Task | None = None
+        self.event_loop = None  # while running
+        self.task = None
         self.__shutting_down = False
 
-    def emit_event(self, event: Event) -> None:
+    def emit_event(self, event):
         """Emit an event, from any thread; before the service runs it is kept."""
         with self.__lock:
-            loop = self.event_loop
-            if loop is None:
+            if self.event_loop is None:
                 self.context.emit_event_sync(event)
                 return
-            future = asyncio.run_coroutine_threadsafe(self.context.emit_event(event), loop)
+            future = asyncio.run_coroutine_threadsafe(self.context.emit_event(event), self.event_loop)
         future.result()
 
-    def include_launch_description(self, launch_description: LaunchDescription) -> None:
+    def include_launch_description(self, launch_description):
         """Have a launch description visited, from any thread."""
         self.emit_event(IncludeLaunchDescription(launch_description))
 
-    def __on_shutdown(self, event: Event, context: LaunchContext) -> None:
+    def __note_shutdown(self):
         self.__shutting_down = True
-        context.is_shutdown = True
+        self.context.is_shutdown = True
 
-    def _shutdown(self, *, reason: str, due_to_sigint: bool, force_sync: bool = False) -> Coroutine | None:
+    def _shutdown(self, *, reason, due_to_sigint, force_sync=False):
         coroutine = None
         if not self.__shutting_down:
             event = Shutdown(reason=reason, due_to_sigint=due_to_sigint)
@@ -86,22 +75,19 @@ class LaunchService:
                 coroutine = self.context.emit_event(event)
             else:
                 self.emit_event(event)
-        self.__on_shutdown(event=Event(), context=self.context)
+        self.__note_shutdown()
         return coroutine
 
-    def shutdown(self, force_sync: bool = False) -> Coroutine | None:
+    def shutdown(self, force_sync: bool = False):
         """End the launch, from any thread; inside the loop the returned coroutine has to be awaited."""
         with self.__lock:
             if self.event_loop is None:
                 return None
-            return self._shutdown(
-                reason="LaunchService.shutdown() called", due_to_sigint=False, force_sync=force_sync
-            )
-
-    # Running
+            reason = "LaunchService.shutdown() called"
+            return self._shutdown(reason=reason, due_to_sigint=False, force_sync=force_sync)
 
     @contextlib.contextmanager
-    def _running(self) -> Iterator[asyncio.AbstractEventLoop]:
+    def _running(self):
         """Bind service and context to the loop, and Ctrl-C to a shutdown."""
         with self.__lock:
             if self.event_loop is not None:
@@ -110,7 +96,7 @@ class LaunchService:
         previous = signal.getsignal(signal.SIGINT)
         interrupted = False
 
-        def on_sigint() -> None:
+        def on_sigint():
             nonlocal interrupted
             message = "user interrupted with ctrl-c (SIGINT)"
             self.__logger.warning(f"{message} again, ignoring..." if interrupted else message)
@@ -132,11 +118,10 @@ class LaunchService:
             loop.remove_signal_handler(signal.SIGINT)
             signal.signal(signal.SIGINT, previous)
             with self.__lock:
-                self.context.asyncio_loop = None
-                self.event_loop = None
+                self.context.asyncio_loop = self.event_loop = None
                 self.__shutting_down = False
 
-    async def _process_one_event(self) -> None:
+    async def _process_one_event(self):
         event = await self.context._event_queue.get()
         self.__logger.debug(f"processing event: '{event}'")
         for handler in tuple(self.context._event_handlers):
@@ -144,7 +129,7 @@ class LaunchService:
                 continue
             self.__logger.debug(f"processing event: '{event}' ✓ '{handler}'")
             self.context._push_locals()
-            entities: Any = handler.handle(event, self.context)
+            entities = handler.handle(event, self.context)
             for entity in entities if isinstance(entities, Iterable) else (entities,):
                 if entity is None:
                     continue
@@ -159,11 +144,14 @@ class LaunchService:
         self.context._completion_futures = pending
         return not self._entity_future_pairs and not pending and self.context._event_queue.empty()
 
-    async def _fail(self, exc: BaseException) -> None:
+    async def _fail(self, exc):
         message = f"Caught exception in launch (see debug for traceback): {exc}"
         self.__logger.debug("".join(traceback.format_exception(type(exc), exc, exc.__traceback__)))
         self.__logger.error(message)
-        coroutine = self._shutdown(reason=message, due_to_sigint=False)
+        await self._begin_shutdown(message)
+
+    async def _begin_shutdown(self, reason):
+        coroutine = self._shutdown(reason=reason, due_to_sigint=False)
         if coroutine is not None:
             await coroutine
 
@@ -175,53 +163,46 @@ class LaunchService:
         with self._running() as loop:
             logging.log_launch_config(logger=self.__logger)
 
-            def on_exception(loop: asyncio.AbstractEventLoop, details: dict[str, Any]) -> None:
+            def on_exception(loop, details):
                 nonlocal return_code
                 return_code = 1
                 loop.default_exception_handler(details)
 
             loop.set_exception_handler(on_exception)
-            event_task: asyncio.Task | None = None
+            event_task = None
             while True:
                 try:
                     idle = self._is_idle()
                     if idle and self.__shutting_down:
                         break
                     if idle and shutdown_when_idle:
-                        coroutine = self._shutdown(reason="idle", due_to_sigint=False)
-                        if coroutine is not None:
-                            await coroutine
+                        await self._begin_shutdown("idle")
                         continue
-                    futures: list[asyncio.Future] = []
-                    if self.context._event_queue.empty():
-                        futures = [pair[1] for pair in self._entity_future_pairs]
-                        futures += self.context._completion_futures
                     if event_task is None or event_task.done():
                         event_task = loop.create_task(self._process_one_event())
-                    done, _ = await asyncio.wait([*futures, event_task], return_when=asyncio.FIRST_COMPLETED)
+                    futures = [event_task]
+                    if self.context._event_queue.empty():
+                        futures += [pair[1] for pair in self._entity_future_pairs] + self.context._completion_futures
+                    done, _ = await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
                     for exc in [future.exception() for future in done]:
                         if exc is not None:
-                            await self._fail(exc)
                             return_code = 1
+                            await self._fail(exc)
                 except asyncio.CancelledError:
                     self.__logger.error("run task was canceled")
                     return_code = 1
                     break
                 except Exception as exc:
-                    await self._fail(exc)
                     return_code = 1
+                    await self._fail(exc)
             if event_task is not None:
                 event_task.cancel()
             loop.set_exception_handler(None)
         return return_code
 
     def run(self, *, shutdown_when_idle: bool = True) -> int:
-        """Visit everything included and run until the end.
+        """Visit everything included and run until the end, or on and on if not `shutdown_when_idle`.
 
-        Args:
-            shutdown_when_idle: Whether the launch ends when nothing is left to wait for.
-
-        Returns:
-            0, or 1 if the launch itself failed; how processes ended does not matter.
+        Returns 0, or 1 if the launch itself failed; how processes ended does not matter.
         """
         return _get_loop().run_until_complete(self.run_async(shutdown_when_idle=shutdown_when_idle))

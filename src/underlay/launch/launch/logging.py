@@ -4,33 +4,30 @@
 The folder lies in $ROS_LOG_DIR, $ROS_HOME/log or ~/.ros/log and is named by date, host and process; `latest` links to it.
 """
 
-from __future__ import annotations
-
 import datetime
 import logging
 import os
 import socket
 import sys
 import warnings
-from typing import Any
 
 from ._left_out import left_out
 
 __getattr__ = left_out(__name__, "handlers")
 
+_FORMATS = {
+    "default": "[{levelname}] [{name}]: {msg}",
+    "default_with_timestamp": "{created:.7f} [{levelname}] [{name}]: {msg}",
+}
+
 
 class _PerLoggerFormat(logging.Handler):
     """A handler that can format records of some loggers in their own way."""
 
-    def setFormatterFor(self, logger: logging.Logger, formatter: logging.Formatter) -> None:
-        """Use the formatter for this logger's records."""
+    def setFormatterFor(self, logger, formatter):  # upstream's name
         self.__dict__.setdefault("formatters", {})[logger.name] = formatter
 
-    def unsetFormatterFor(self, logger: logging.Logger) -> None:
-        """Go back to the common format for this logger's records."""
-        self.__dict__.get("formatters", {}).pop(logger.name, None)
-
-    def format(self, record: logging.LogRecord) -> str:
+    def format(self, record):
         own = self.__dict__.get("formatters", {}).get(record.name)
         return super().format(record) if own is None else own.format(record)
 
@@ -43,23 +40,12 @@ class _FileHandler(_PerLoggerFormat, logging.FileHandler):
     pass
 
 
-def _base_folder() -> str:
-    folder = os.environ.get("ROS_LOG_DIR")
-    if not folder:
-        folder = os.path.join(os.environ.get("ROS_HOME") or os.path.join("~", ".ros"), "log")
-    return os.path.normpath(os.path.expanduser(folder))
-
-
 def _make_run_folder() -> str:
-    base = _base_folder()
-    while True:
-        stamp = datetime.datetime.now().strftime("%Y-%m-%d-%H-%M-%S-%f")
-        folder = os.path.join(base, f"{stamp}-{socket.gethostname()}-{os.getpid()}")
-        try:
-            os.makedirs(folder)
-            break
-        except FileExistsError:
-            continue
+    home = os.environ.get("ROS_HOME") or os.path.join("~", ".ros")
+    base = os.path.normpath(os.path.expanduser(os.environ.get("ROS_LOG_DIR") or os.path.join(home, "log")))
+    stamp = datetime.datetime.now().strftime("%Y-%m-%d-%H-%M-%S-%f")
+    folder = os.path.join(base, f"{stamp}-{socket.gethostname()}-{os.getpid()}")
+    os.makedirs(folder, exist_ok=True)
     latest = os.path.join(base, "latest")
     try:
         if os.path.islink(latest):
@@ -73,12 +59,12 @@ def _make_run_folder() -> str:
 class LaunchConfig:
     """Levels, formats and handlers."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.reset()
 
-    def reset(self) -> None:
+    def reset(self):
         """Back to the defaults: level INFO, a new folder."""
-        self._log_dir: str | None = None
+        self._log_dir = None
         self.file_handlers: dict[str, _FileHandler] = {}
         self.screen_handler: _ScreenHandler | None = None
         self.level = logging.INFO
@@ -87,11 +73,10 @@ class LaunchConfig:
 
     @property
     def level(self) -> int:
-        """Level of all loggers that have none of their own."""
         return logging.root.getEffectiveLevel()
 
     @level.setter
-    def level(self, new_level: int) -> None:
+    def level(self, new_level):
         logging.root.setLevel(new_level)
 
     @property
@@ -102,54 +87,30 @@ class LaunchConfig:
         return self._log_dir
 
     @log_dir.setter
-    def log_dir(self, new_log_dir: str | None) -> None:
+    def log_dir(self, new_log_dir):
         if new_log_dir is not None and not os.path.isdir(new_log_dir):
             raise ValueError(f"{new_log_dir} is not a directory")
-        if new_log_dir is not None and self.file_handlers:
-            warnings.warn(
-                f"Loggers have been already configured to output to log files below {self._log_dir}. "
-                "Proceed at your own risk.",
-                stacklevel=2,
-            )
         self._log_dir = new_log_dir
 
-    @property
-    def log_handler_factory(self) -> Any:
-        """Left out.
-
-        Raises:
-            NotImplementedError: Always.
-        """
-        raise NotImplementedError("launch.logging's log_handler_factory is left out of this stand-in")
-
-    @log_handler_factory.setter
-    def log_handler_factory(self, new_log_handler_factory: Any) -> None:
-        return self.log_handler_factory
-
-    def _formatter(self, variable: str, text: str, style: str | None, aliases: dict[str, str]) -> logging.Formatter:
-        override = os.environ.get(variable)
-        if override:
-            return logging.Formatter(override.encode("latin1").decode("unicode_escape"), style="{")
-        if text in aliases and style is not None:
-            raise ValueError(f'Cannot set a custom format style for the "{text}" format.')
-        return logging.Formatter(aliases.get(text, text), style=style or "{")  # type: ignore[arg-type]
-
-    def set_screen_format(self, screen_format: str, *, screen_style: str | None = None) -> None:
+    def set_screen_format(self, screen_format: str, *, screen_style=None):
         """Set the format on the screen: 'default', 'default_with_timestamp' or one of `logging.Formatter`."""
-        plain = "[{levelname}] [{name}]: {msg}"
-        aliases = {"default": plain, "default_with_timestamp": "{created:.7f} " + plain}
-        self.screen_formatter = self._formatter("OVERRIDE_LAUNCH_SCREEN_FORMAT", screen_format, screen_style, aliases)
+        if screen_format in _FORMATS and screen_style is not None:
+            raise ValueError(f'Cannot set a custom format style for the "{screen_format}" screen format.')
+        self.screen_formatter = logging.Formatter(_FORMATS.get(screen_format, screen_format), style=screen_style or "{")
         if self.screen_handler is not None:
             self.screen_handler.setFormatter(self.screen_formatter)
 
-    def set_log_format(self, log_format: str, *, log_style: str | None = None) -> None:
-        """Set the format in launch.log: 'default' or one of `logging.Formatter`."""
-        aliases = {"default": "{created:.7f} [{levelname}] [{name}]: {msg}"}
-        self.file_formatter = self._formatter("OVERRIDE_LAUNCH_LOG_FORMAT", log_format, log_style, aliases)
+    def set_log_format(self, log_format: str, *, log_style=None):
+        """Set the format in launch.log: 'default' (with stamps) or one of `logging.Formatter`."""
+        if log_format == "default":
+            if log_style is not None:
+                raise ValueError('Cannot set a custom format style for the "default" log format.')
+            log_format = _FORMATS["default_with_timestamp"]
+        self.file_formatter = logging.Formatter(log_format, style=log_style or "{")
         for handler in self.file_handlers.values():
             handler.setFormatter(self.file_formatter)
 
-    def get_screen_handler(self) -> _ScreenHandler:
+    def get_screen_handler(self):
         """The one handler for the screen."""
         if self.screen_handler is None:
             self.screen_handler = _ScreenHandler(sys.stdout)
@@ -157,15 +118,13 @@ class LaunchConfig:
         return self.screen_handler
 
     def get_log_file_path(self, file_name: str = "launch.log") -> str:
-        """Path of a file in the run's folder."""
         return os.path.join(self.log_dir, file_name)
 
-    def get_log_file_handler(self, file_name: str = "launch.log") -> _FileHandler:
+    def get_log_file_handler(self, file_name: str = "launch.log"):
         """The one handler for a file in the run's folder."""
         if file_name not in self.file_handlers:
-            handler = _FileHandler(self.get_log_file_path(file_name), encoding="utf-8")
-            handler.setFormatter(self.file_formatter)
-            self.file_handlers[file_name] = handler
+            self.file_handlers[file_name] = _FileHandler(self.get_log_file_path(file_name), encoding="utf-8")
+            self.file_handlers[file_name].setFormatter(self.file_formatter)
         return self.file_handlers[file_name]
 
 
@@ -173,7 +132,7 @@ launch_config = LaunchConfig()
 _own_loggers: set[logging.Logger] = set()
 
 
-def _own(name: str | None) -> logging.Logger:
+def _own(name) -> logging.Logger:
     """A logger of launch's own: what it logs goes to no other handlers than those added here."""
     logger = logging.getLogger(name)
     logger.propagate = False
@@ -181,7 +140,7 @@ def _own(name: str | None) -> logging.Logger:
     return logger
 
 
-def reset() -> None:
+def reset():
     """Forget all handlers and settings."""
     for logger in _own_loggers:
         logger.setLevel(logging.NOTSET)
@@ -189,14 +148,14 @@ def reset() -> None:
     launch_config.reset()
 
 
-def log_launch_config(*, logger: logging.Logger = logging.root) -> None:
+def log_launch_config(*, logger=logging.root):
     """Log where the log files are."""
     if launch_config.file_handlers:
         logger.info(f"All log files can be found below {launch_config.log_dir}")
     logger.info(f"Default logging verbosity is set to {logging.getLevelName(launch_config.level)}")
 
 
-def get_logger(name: str | None = None) -> logging.Logger:
+def get_logger(name=None) -> logging.Logger:
     """Logger that writes to the screen and to launch.log."""
     logger = _own(name)
     logger.addHandler(launch_config.get_screen_handler())
@@ -204,58 +163,46 @@ def get_logger(name: str | None = None) -> logging.Logger:
     return logger
 
 
-_OUTPUTS: dict[str, dict[str, set[str]]] = {
-    "screen": {"both": {"screen"}},
-    "log": {"both": {"log"}, "stderr": {"screen"}},
-    "both": {"both": {"log", "screen"}},
-    "own_log": {"both": {"own_log"}, "stdout": {"own_log"}, "stderr": {"own_log"}},
-    "full": {"both": {"screen", "log", "own_log"}, "stdout": {"own_log"}, "stderr": {"own_log"}},
+_OUTPUTS = {
+    "screen": {"both": "screen"},
+    "log": {"both": "log", "stderr": "screen"},
+    "both": {"both": ("log", "screen")},
+    "own_log": {"both": "own_log", "stdout": "own_log", "stderr": "own_log"},
+    "full": {"both": ("screen", "log", "own_log"), "stdout": "own_log", "stderr": "own_log"},
 }
 
 
-def _normalize_output_configuration(config: Any) -> dict[str, set[str]]:
+def _destinations(config) -> dict[str, set]:
     """Destinations (screen, log, own_log) of stdout, stderr and of both."""
-    result: dict[str, set[str]] = {"both": set(), "stdout": set(), "stderr": set()}
-    if isinstance(config, str):
-        if config not in _OUTPUTS:
-            raise ValueError(f'{config} is not a valid standard output config i.e. "screen", "log" or "both"')
-        return {**result, **_OUTPUTS[config]}
+    config = _OUTPUTS.get(config, config) if isinstance(config, str) else config
     if not isinstance(config, dict):
-        raise ValueError(f"{config} is not a valid output configuration")
-    for source, destinations in config.items():
-        if source not in result:
-            raise ValueError(f'{source} is not a valid output source i.e. "stdout", "stderr" or "both"')
-        result[source] = {destinations} if isinstance(destinations, str) else set(destinations)
-        for destination in result[source] - {"screen", "log", "own_log"}:
-            raise ValueError(
-                f'{destination} is not a valid output destination i.e. "screen", "log" or "own_log"'
-            )
+        raise ValueError(f'{config} is not a valid standard output config i.e. "screen", "log" or "both"')
+    result: dict[str, set] = {"both": set(), "stdout": set(), "stderr": set()}
+    for source, names in config.items():
+        names = {names} if isinstance(names, str) else set(names)
+        if source not in result or not names <= {"screen", "log", "own_log"}:
+            raise ValueError(f"{source}: {names} is not a valid output source with destinations")
+        result[source] = names
     return result
 
 
-def get_output_loggers(process_name: str, output_config: Any) -> tuple[logging.Logger, logging.Logger]:
+def get_output_loggers(process_name: str, output_config) -> tuple[logging.Logger, logging.Logger]:
     """Loggers for a process's stdout and stderr.
 
-    Args:
-        process_name: Label of the process.
-        output_config: 'screen', 'log' (stderr to the screen as well), 'both', 'own_log' (files of the process's own),
-            'full', or a dictionary from stdout, stderr and both to any of screen, log and own_log.
-
-    Raises:
-        ValueError: Any other configuration.
+    The configuration is 'screen', 'log' (stderr to the screen as well), 'both', 'own_log' (files of the process's own),
+    'full', or a dictionary from stdout, stderr and both to any of screen, log and own_log.
     """
-    config = _normalize_output_configuration(output_config)
+    config = _destinations(output_config)
     loggers = []
     for source in ("stdout", "stderr"):
         logger = _own(f"{process_name}-{source}")
         if "screen" in config["both"] | config[source]:
-            screen = launch_config.get_screen_handler()
-            screen.setFormatterFor(logger, logging.Formatter("{msg}", style="{"))
-            logger.addHandler(screen)
+            launch_config.get_screen_handler().setFormatterFor(logger, logging.Formatter("{msg}", style="{"))
+            logger.addHandler(launch_config.get_screen_handler())
         if "log" in config["both"] | config[source]:
-            log = launch_config.get_log_file_handler()
-            log.setFormatterFor(logger, logging.Formatter("{created:.7f} {msg}", style="{"))
-            logger.addHandler(log)
+            stamped = logging.Formatter("{created:.7f} {msg}", style="{")
+            launch_config.get_log_file_handler().setFormatterFor(logger, stamped)
+            logger.addHandler(launch_config.get_log_file_handler())
         for key, file_name in ((source, f"{process_name}-{source}.log"), ("both", f"{process_name}.log")):
             if "own_log" in config[key]:
                 own = launch_config.get_log_file_handler(file_name)

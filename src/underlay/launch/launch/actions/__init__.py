@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Actions."""
+# ruff: noqa: F401, RUF100
 
 from .._left_out import left_out
-from .declare_launch_argument import DeclareLaunchArgument
-from .execute_local import ExecuteLocal
-from .execute_process import ExecuteProcess
+from .execute_local import ExecuteLocal, ExecuteProcess
 from .flow import (
+    DeclareLaunchArgument,
     EmitEvent,
     GroupAction,
     IncludeLaunchDescription,
@@ -13,6 +13,7 @@ from .flow import (
     OpaqueFunction,
     RegisterEventHandler,
     Shutdown,
+    TimerAction,
     UnregisterEventHandler,
 )
 from .state import (
@@ -28,32 +29,5 @@ from .state import (
     UnsetEnvironmentVariable,
     UnsetLaunchConfiguration,
 )
-from .timer_action import TimerAction
-
-__all__ = [
-    "AppendEnvironmentVariable",
-    "DeclareLaunchArgument",
-    "EmitEvent",
-    "ExecuteLocal",
-    "ExecuteProcess",
-    "GroupAction",
-    "IncludeLaunchDescription",
-    "LogInfo",
-    "OpaqueFunction",
-    "PopEnvironment",
-    "PopLaunchConfigurations",
-    "PushEnvironment",
-    "PushLaunchConfigurations",
-    "RegisterEventHandler",
-    "ResetEnvironment",
-    "ResetLaunchConfigurations",
-    "SetEnvironmentVariable",
-    "SetLaunchConfiguration",
-    "Shutdown",
-    "TimerAction",
-    "UnregisterEventHandler",
-    "UnsetEnvironmentVariable",
-    "UnsetLaunchConfiguration",
-]
 
 __getattr__ = left_out(__name__, "OpaqueCoroutine")

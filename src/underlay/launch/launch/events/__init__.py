@@ -1,20 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Events of a launch."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from ..event import Event
-from . import process
-
-if TYPE_CHECKING:
-    from ..action import Action
-    from ..actions import TimerAction
-    from ..launch_description import LaunchDescription
-
-__all__ = ["ExecutionComplete", "IncludeLaunchDescription", "Shutdown", "TimerEvent", "matches_action", "process"]
+from . import process as process
 
 
 class ExecutionComplete(Event):
@@ -22,7 +10,7 @@ class ExecutionComplete(Event):
 
     name = "launch.events.ExecutionComplete"
 
-    def __init__(self, *, action: Action) -> None:
+    def __init__(self, *, action):
         self.action = action
 
 
@@ -31,7 +19,7 @@ class IncludeLaunchDescription(Event):
 
     name = "launch.events.IncludeLaunchDescription"
 
-    def __init__(self, launch_description: LaunchDescription) -> None:
+    def __init__(self, launch_description):
         self.launch_description = launch_description
 
 
@@ -40,7 +28,7 @@ class Shutdown(Event):
 
     name = "launch.events.Shutdown"
 
-    def __init__(self, *, reason: str = "reason not given", due_to_sigint: bool = False) -> None:
+    def __init__(self, *, reason: str = "reason not given", due_to_sigint: bool = False):
         self.reason = reason
         self.due_to_sigint = due_to_sigint
 
@@ -50,10 +38,10 @@ class TimerEvent(Event):
 
     name = "launch.events.TimerEvent"
 
-    def __init__(self, *, timer_action: TimerAction) -> None:
+    def __init__(self, *, timer_action):
         self.timer_action = timer_action
 
 
-def matches_action(target_action: Action) -> Callable[[Action], bool]:
+def matches_action(target_action):
     """Matcher of one action."""
     return lambda action: action == target_action

@@ -1,36 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Events of processes, and matchers of processes."""
 
-from __future__ import annotations
-
-import signal as signal_module
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import signal
 
 from ..event import Event
 from ..utilities import ensure_argument_type
 
-if TYPE_CHECKING:
-    from ..actions import ExecuteLocal
 
-ProcessMatcher = Callable[["ExecuteLocal"], bool]
-
-
-def _matches(key: str, test: Callable[[Any], bool]) -> ProcessMatcher:
+def _matches(key, test):
     return lambda action: action.process_details is not None and test(action.process_details[key])
 
 
-def matches_pid(pid: int) -> ProcessMatcher:
-    """Matcher of the process with this id."""
+def matches_pid(pid: int):
     return _matches("pid", lambda value: value == pid)
 
 
-def matches_name(name: str) -> ProcessMatcher:
+def matches_name(name: str):
     """Matcher of the process with this label, such as talker-1."""
     return _matches("name", lambda value: value == name)
 
 
-def matches_executable(executable: str) -> ProcessMatcher:
+def matches_executable(executable: str):
     """Matcher of processes whose executable ends with this."""
     return _matches("cmd", lambda value: value[0].endswith(executable))
 
@@ -40,27 +30,13 @@ class RunningProcessEvent(Event):
 
     name = "launch.events.process.RunningProcessEvent"
 
-    def __init__(
-        self,
-        *,
-        action: ExecuteLocal,
-        name: str,
-        cmd: list[str],
-        cwd: str | None,
-        env: dict[str, str] | None,
-        pid: int,
-    ) -> None:
-        self.action = action
+    def __init__(self, *, action, name, cmd, cwd, env, pid):
+        self.action = self.execute_process_action = action
         self.process_name = name
         self.cmd = cmd
         self.cwd = cwd
         self.env = env
         self.pid = pid
-
-    @property
-    def execute_process_action(self) -> ExecuteLocal:
-        """The action; an older name for it."""
-        return self.action
 
 
 class ProcessStarted(RunningProcessEvent):
@@ -74,7 +50,7 @@ class ProcessExited(RunningProcessEvent):
 
     name = "launch.events.process.ProcessExited"
 
-    def __init__(self, *, returncode: int, **kwargs: Any) -> None:
+    def __init__(self, *, returncode: int, **kwargs):
         super().__init__(**kwargs)
         self.returncode = returncode
 
@@ -84,12 +60,10 @@ class ProcessIO(RunningProcessEvent):
 
     name = "launch.events.process.ProcessIO"
 
-    def __init__(self, *, text: bytes, fd: int, **kwargs: Any) -> None:
+    def __init__(self, *, text: bytes, fd: int, **kwargs):
         super().__init__(**kwargs)
         self.text = text
-        self.from_stdin = fd == 0
-        self.from_stdout = fd == 1
-        self.from_stderr = fd == 2
+        self.from_stdin, self.from_stdout, self.from_stderr = fd == 0, fd == 1, fd == 2
 
 
 class ProcessStdin(ProcessIO):
@@ -97,8 +71,8 @@ class ProcessStdin(ProcessIO):
 
     name = "launch.events.process.ProcessStdin"
 
-    def __init__(self, *, text: bytes, **kwargs: Any) -> None:
-        super().__init__(text=text, fd=0, **kwargs)
+    def __init__(self, **kwargs):
+        super().__init__(fd=0, **kwargs)
 
 
 class ProcessStdout(ProcessIO):
@@ -106,8 +80,8 @@ class ProcessStdout(ProcessIO):
 
     name = "launch.events.process.ProcessStdout"
 
-    def __init__(self, *, text: bytes, **kwargs: Any) -> None:
-        super().__init__(text=text, fd=1, **kwargs)
+    def __init__(self, **kwargs):
+        super().__init__(fd=1, **kwargs)
 
 
 class ProcessStderr(ProcessIO):
@@ -115,8 +89,8 @@ class ProcessStderr(ProcessIO):
 
     name = "launch.events.process.ProcessStderr"
 
-    def __init__(self, *, text: bytes, **kwargs: Any) -> None:
-        super().__init__(text=text, fd=2, **kwargs)
+    def __init__(self, **kwargs):
+        super().__init__(fd=2, **kwargs)
 
 
 class ProcessTargetedEvent(Event):
@@ -124,7 +98,7 @@ class ProcessTargetedEvent(Event):
 
     name = "launch.events.process.ProcessTargetedEvent"
 
-    def __init__(self, *, process_matcher: ProcessMatcher) -> None:
+    def __init__(self, *, process_matcher):
         self.process_matcher = process_matcher
 
 
@@ -135,16 +109,12 @@ class ShutdownProcess(ProcessTargetedEvent):
 
 
 class SignalProcess(ProcessTargetedEvent):
-    """Processes are to get a signal."""
+    """Processes are to get a signal, given by `signal.Signals` or by its name."""
 
     name = "launch.events.process.SignalProcess"
 
-    def __init__(self, *, signal_number: str | signal_module.Signals, process_matcher: ProcessMatcher) -> None:
+    def __init__(self, *, signal_number, process_matcher):
         super().__init__(process_matcher=process_matcher)
-        ensure_argument_type(signal_number, (str, signal_module.Signals), "signal_number", "SignalProcess")
+        ensure_argument_type(signal_number, (str, signal.Signals), "signal_number", "SignalProcess")
         self.signal = signal_number
-
-    @property
-    def signal_name(self) -> str:
-        """Name of the signal, such as SIGINT."""
-        return self.signal if isinstance(self.signal, str) else self.signal.name
+        self.signal_name = signal_number if isinstance(signal_number, str) else signal_number.name

@@ -1,61 +1,52 @@
 # SPDX-License-Identifier: Apache-2.0
 """Helpers for writers of actions and substitutions."""
 
-from __future__ import annotations
-
-import asyncio
 import inspect
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
 
 from .._left_out import left_out
 from ..launch_description_entity import LaunchDescriptionEntity
-from ..some_substitutions_type import SomeSubstitutionsType
 from ..substitution import Substitution, TextSubstitution
-
-if TYPE_CHECKING:
-    from ..launch_context import LaunchContext
 
 __getattr__ = left_out(__name__, "AsyncSafeSignalManager")
 
 
-def isclassinstance(obj: Any) -> bool:
-    """Whether the object has a class."""
+def isclassinstance(obj) -> bool:
     return hasattr(obj, "__class__")
 
 
-def is_a(obj: Any, entity_type: type) -> bool:
+def is_a(obj, entity_type) -> bool:
     """Whether the object is an instance of the class."""
     if not inspect.isclass(entity_type):
         raise RuntimeError(f"entity_type '{entity_type}' is not a class")
     return isinstance(obj, entity_type)
 
 
-def is_a_subclass(obj: Any, entity_type: type) -> bool:
+def is_a_subclass(obj, entity_type) -> bool:
     """Whether the object is an instance or a subclass of the class."""
     return is_a(obj, entity_type) or (inspect.isclass(obj) and issubclass(obj, entity_type))
 
 
-def ensure_argument_type(argument: Any, types: Any, argument_name: str, caller: str | None = None) -> None:
+def ensure_argument_type(argument, types, argument_name: str, caller: str | None = None):
     """Raise TypeError unless the argument is of one of the types."""
 
-    def check(who: str | None, value: Any, allowed: Any, name: str, wanted: str | None = None) -> None:
-        wanted_types = list(allowed) if isinstance(allowed, Iterable) else [allowed]
-        if not any(isinstance(value, kind) for kind in wanted_types if inspect.isclass(kind)):
-            names = wanted or ", ".join(str(kind) for kind in wanted_types)
+    def check(who, value, allowed, name):
+        allowed = list(allowed) if isinstance(allowed, Iterable) else [allowed]
+        if not any(isinstance(value, kind) for kind in allowed if inspect.isclass(kind)):
             start = "E" if who is None else f"'{who}' e"
+            names = ", ".join(str(kind) for kind in allowed)
             raise TypeError(f"{start}xpected '{name}' to be one of [{names}], but got '{value}' of type '{type(value)}'")
 
-    check("ensure_argument_type()", types, (type, Iterable), "types", "type, collections.abc.Iterable of type")
-    check("ensure_argument_type()", argument_name, str, "argument_name", "str")
-    check("ensure_argument_type()", caller, (str, type(None)), "caller", "str, None")
+    check("ensure_argument_type()", types, (type, Iterable), "types")
+    check("ensure_argument_type()", argument_name, str, "argument_name")
+    check("ensure_argument_type()", caller, (str, type(None)), "caller")
     check(caller, argument, types, argument_name)
 
 
-def normalize_to_list_of_substitutions(subs: SomeSubstitutionsType) -> list[Substitution]:
+def normalize_to_list_of_substitutions(subs) -> list[Substitution]:
     """One substitution, one text or several of either as a list of substitutions."""
 
-    def normalize(item: Any) -> Substitution:
+    def normalize(item):
         if isinstance(item, Substitution):
             return item
         if isinstance(item, str):
@@ -68,7 +59,7 @@ def normalize_to_list_of_substitutions(subs: SomeSubstitutionsType) -> list[Subs
     return [normalize(subs)] if isinstance(subs, (str, Substitution)) else [normalize(item) for item in subs]
 
 
-def normalize_to_list_of_entities(entities: Iterable[Any]) -> list[LaunchDescriptionEntity]:
+def normalize_to_list_of_entities(entities) -> list[LaunchDescriptionEntity]:
     """Entities and iterables of entities as one flat list."""
     flat: list[LaunchDescriptionEntity] = []
     for entity in entities:
@@ -76,15 +67,13 @@ def normalize_to_list_of_entities(entities: Iterable[Any]) -> list[LaunchDescrip
     return flat
 
 
-def perform_substitutions(context: LaunchContext, subs: Iterable[Substitution]) -> str:
+def perform_substitutions(context, subs) -> str:
     """Texts of all substitutions, joined."""
     return "".join(context.perform_substitution(sub) for sub in subs)
 
 
-def visit_all_entities_and_collect_futures(
-    entity: LaunchDescriptionEntity, context: LaunchContext
-) -> list[tuple[LaunchDescriptionEntity, asyncio.Future]]:
-    """Visit an entity and all it yields; returns what has not finished with that."""
+def visit_all_entities_and_collect_futures(entity, context) -> list:
+    """Visit an entity and all it yields; returns pairs (entity, future) of what has not finished with that."""
     sub_entities = entity.visit(context)
     future = entity.get_asyncio_future()
     pairs = [] if future is None else [(entity, future)]
