@@ -19,7 +19,7 @@ from tf2_py.exceptions import (
     LookupException,
     TransformException,
 )
-from tf2_py.time_cache import Cache, Quaternion, Sample, StaticCache, TimeCache, Vector, seconds
+from tf2_py.time_cache import Quaternion, Sample, StaticCache, TimeCache, Vector, seconds
 
 AnyTime = Any  # rclpy.time.Time or builtin_interfaces.msg.Time
 Pose = tuple[Vector, Quaternion]
@@ -68,6 +68,16 @@ def _inverse(pose: Pose) -> Pose:
     return (-x, -y, -z), back
 
 
+def _message(target: str, source: str, pose: Pose, time: int) -> TransformStamped:
+    message = TransformStamped(child_frame_id=source)
+    message.header.frame_id = target
+    message.header.stamp.sec, message.header.stamp.nanosec = divmod(time, 1_000_000_000)
+    move, turn = message.transform.translation, message.transform.rotation
+    move.x, move.y, move.z = pose[0]
+    turn.x, turn.y, turn.z, turn.w = pose[1]
+    return message
+
+
 class BufferCore:
     """Transforms of the last seconds, by frame.
 
@@ -77,7 +87,7 @@ class BufferCore:
 
     def __init__(self, cache_time: Duration | None = None) -> None:
         self._cache_time = DEFAULT_CACHE if cache_time is None else cache_time.nanoseconds
-        self._frames: dict[str, Cache | None] = {}  # None: known as a parent only
+        self._frames: dict[str, TimeCache | StaticCache | None] = {}  # None: known as a parent only
         self._authority: dict[str, str] = {}
         self._lock = threading.RLock()
 
@@ -103,22 +113,19 @@ class BufferCore:
         translation, raw = (t.x, t.y, t.z), (r.x, r.y, r.z, r.w)
         norm = math.sqrt(sum(part * part for part in raw)) or math.nan
         rotation = raw[0] / norm, raw[1] / norm, raw[2] / norm, raw[3] / norm
-        who, what = f'authority "{authority}"', f'transform for child_frame_id "{child}"'
-        numbers = " ".join(f"{part:f}" for part in rotation)
-        errors = []
-        if child == parent:
-            errors.append(f"TF_SELF_TRANSFORM: Ignoring {what} from {who}: frame_id is the same")
-        if not child:
-            errors.append(f"TF_NO_CHILD_FRAME_ID: Ignoring transform from {who}: child_frame_id is not set")
-        if not parent:
-            errors.append(f"TF_NO_FRAME_ID: Ignoring {what} from {who}: frame_id is not set")
-        if any(map(math.isnan, (*translation, *rotation))):
-            errors.append(f"TF_NAN_INPUT: Ignoring {what} from {who}: nan in {translation} ({numbers})")
-        if math.isnan(norm):
-            errors.append(f"TF_DENORMALIZED_QUATERNION: Ignoring {what} from {who}: quaternion ({numbers})")
-        for error in errors:
-            get_logger("tf2_buffer").error(error)
-        if errors:
+        problems = {
+            "TF_SELF_TRANSFORM": child == parent,
+            "TF_NO_CHILD_FRAME_ID": not child,
+            "TF_NO_FRAME_ID": not parent,
+            "TF_NAN_INPUT": any(map(math.isnan, (*translation, *rotation))),
+            "TF_DENORMALIZED_QUATERNION": math.isnan(norm),
+        }
+        for problem in (problem for problem, found in problems.items() if found):
+            get_logger("tf2_buffer").error(
+                f'{problem}: Ignoring transform from "{parent}" to "{child}" from authority "{authority}": '
+                f"{translation} {raw}"
+            )
+        if any(problems.values()):
             return
         stamp = _ns(transform.header.stamp)
         with self._lock:
@@ -131,27 +138,25 @@ class BufferCore:
                 self._authority[child] = authority
                 return
         get_logger("tf2_buffer").warning(
-            f"TF_OLD_DATA ignoring data from the past for frame {child} at time {seconds(stamp)} according to {who}"
+            f"TF_OLD_DATA ignoring data from the past for frame {child} at time {seconds(stamp)} from {authority}"
         )
 
     def can_transform_core(self, target_frame: str, source_frame: str, time: AnyTime) -> tuple[int, str]:
         """Whether a lookup would succeed (1 or 0), and why not."""
-        if target_frame == source_frame:
-            return 1, ""
-        frames = {"target_frame": target_frame, "source_frame": source_frame}
-        return self._can(frames, [(target_frame, source_frame, _ns(time))])
+        return self._can(
+            [(target_frame, source_frame, _ns(time))], target_frame=target_frame, source_frame=source_frame
+        )
 
     def can_transform_full_core(
         self, target_frame: str, target_time: AnyTime, source_frame: str, source_time: AnyTime, fixed_frame: str
     ) -> tuple[int, str]:
         """The same through a frame that is fixed in time."""
-        frames = {"target_frame": target_frame, "source_frame": source_frame, "fixed_frame": fixed_frame}
         legs = [(target_frame, fixed_frame, _ns(target_time)), (fixed_frame, source_frame, _ns(source_time))]
-        return self._can(frames, legs)
+        return self._can(legs, target_frame=target_frame, source_frame=source_frame, fixed_frame=fixed_frame)
 
-    def _can(self, frames: dict[str, str], legs: list[tuple[str, str, int]]) -> tuple[int, str]:
+    def _can(self, legs: list[tuple[str, str, int]], **frames: str) -> tuple[int, str]:
         with self._lock:
-            for argument, frame in frames.items():
+            for argument, frame in frames.items() if len(set(frames.values())) > 1 else ():
                 wrong = self._wrong_name(frame) or ("" if frame in self._frames else "frame does not exist")
                 if wrong:
                     return 0, f'Invalid frame ID "{frame}" passed to canTransform argument {argument} - {wrong}'
@@ -171,27 +176,23 @@ class BufferCore:
         """
         with self._lock:
             if target_frame != source_frame:
-                self._validate("lookupTransform argument target_frame", target_frame)
-                self._validate("lookupTransform argument source_frame", source_frame)
-            return self._message(target_frame, source_frame, *self._lookup(target_frame, source_frame, _ns(time)))
+                self._validate(target_frame=target_frame, source_frame=source_frame)
+            return _message(target_frame, source_frame, *self._lookup(target_frame, source_frame, _ns(time)))
 
     def lookup_transform_full_core(
         self, target_frame: str, target_time: AnyTime, source_frame: str, source_time: AnyTime, fixed_frame: str
     ) -> TransformStamped:
         """The same from one time to another, through a frame that is fixed in time."""
         with self._lock:
-            self._validate("lookupTransform argument target_frame", target_frame)
-            self._validate("lookupTransform argument source_frame", source_frame)
-            self._validate("lookupTransform argument fixed_frame", fixed_frame)
+            self._validate(target_frame=target_frame, source_frame=source_frame, fixed_frame=fixed_frame)
             fixed_from_source, _ = self._lookup(fixed_frame, source_frame, _ns(source_time))
             target_from_fixed, time = self._lookup(target_frame, fixed_frame, _ns(target_time))
-        return self._message(target_frame, source_frame, _compose(target_from_fixed, fixed_from_source), time)
+        return _message(target_frame, source_frame, _compose(target_from_fixed, fixed_from_source), time)
 
     def get_latest_common_time(self, target_frame: str, source_frame: str) -> Time:
         """Newest time at which the transform between two frames is known."""
         with self._lock:
-            self._validate("get_latest_common_time", target_frame)
-            self._validate("get_latest_common_time", source_frame)
+            self._validate(target_frame=target_frame, source_frame=source_frame)
             time = self._latest_common_time(target_frame, source_frame)
         return Time(nanoseconds=time, clock_type=ClockType.SYSTEM_TIME)
 
@@ -220,23 +221,19 @@ class BufferCore:
             yield f"  oldest_transform: {seconds(oldest.stamp)}\n"
             yield f"  buffer_length: {(newest.stamp - oldest.stamp) / 1e9:.3f}\n"
 
-    def _frameExists(self, frame: str) -> bool:
-        return frame in self._frames
-
-    def _getFrameStrings(self) -> list[str]:
-        return list(self._frames)
-
     @staticmethod
     def _wrong_name(frame: str) -> str:
         if not frame:
             return "in tf2 frame_ids cannot be empty"
         return "in tf2 frame_ids cannot start with a '/'" if frame.startswith("/") else ""
 
-    def _validate(self, where: str, frame: str) -> None:
-        if wrong := self._wrong_name(frame):
-            raise InvalidArgumentException(f'Invalid argument "{frame}" passed to {where} - {wrong}')
-        if frame not in self._frames:
-            raise LookupException(f'"{frame}" passed to {where} does not exist. ')
+    def _validate(self, **frames: str) -> None:
+        for argument, frame in frames.items():
+            where = f'"{frame}" passed to lookupTransform argument {argument}'
+            if wrong := self._wrong_name(frame):
+                raise InvalidArgumentException(f"Invalid argument {where} - {wrong}")
+            if frame not in self._frames:
+                raise LookupException(f"{where} does not exist. ")
 
     def _lookup(self, target: str, source: str, time: int) -> tuple[Pose, int]:
         """Pose of the source in the target, and the time it holds for [ns]."""
@@ -311,13 +308,3 @@ class BufferCore:
             f"Could not find a connection between '{target}' and '{source}' because they are not part of the same "
             "tree.Tf has two or more unconnected trees."
         )
-
-    @staticmethod
-    def _message(target: str, source: str, pose: Pose, time: int) -> TransformStamped:
-        message = TransformStamped(child_frame_id=source)
-        message.header.frame_id = target
-        message.header.stamp.sec, message.header.stamp.nanosec = divmod(time, 1_000_000_000)
-        move, turn = message.transform.translation, message.transform.rotation
-        move.x, move.y, move.z = pose[0]
-        turn.x, turn.y, turn.z, turn.w = pose[1]
-        return message

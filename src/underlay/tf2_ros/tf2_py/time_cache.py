@@ -3,7 +3,7 @@
 
 import math
 from bisect import bisect_left, bisect_right
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from tf2_py.exceptions import ExtrapolationException
 
@@ -18,18 +18,6 @@ class Sample(NamedTuple):
     parent: str
     translation: Vector
     rotation: Quaternion
-
-
-class Cache(Protocol):
-    """What the buffer asks of a frame's history."""
-
-    samples: list[Sample]
-
-    def insert(self, sample: Sample) -> bool:
-        """Store a sample; False if it is too old."""
-
-    def at(self, time: int) -> Sample:
-        """The sample at a time [ns], 0 for the newest."""
 
 
 def seconds(time: int) -> str:
@@ -89,20 +77,16 @@ class TimeCache:
         if time == 0:
             return samples[-1]
         newest, oldest = samples[-1].stamp, samples[0].stamp
+        asked, end = seconds(time), seconds(newest if time > newest else oldest)
         if len(samples) == 1 and time != newest:
             raise ExtrapolationException(
-                f"Lookup would require extrapolation at time {seconds(time)}, "
-                f"but only time {seconds(newest)} is in the buffer"
+                f"Lookup would require extrapolation at time {asked}, but only time {end} is in the buffer"
             )
-        if time > newest:
+        if not oldest <= time <= newest:
+            where, which = ("future", "latest") if time > newest else ("past", "earliest")
             raise ExtrapolationException(
-                f"Lookup would require extrapolation into the future.  Requested time {seconds(time)} "
-                f"but the latest data is at time {seconds(newest)}"
-            )
-        if time < oldest:
-            raise ExtrapolationException(
-                f"Lookup would require extrapolation into the past.  Requested time {seconds(time)} "
-                f"but the earliest data is at time {seconds(oldest)}"
+                f"Lookup would require extrapolation into the {where}.  Requested time {asked} but the {which} data is "
+                f"at time {end}"
             )
         after = bisect_right(samples, time, key=_stamp)
         one = samples[after - 1]
