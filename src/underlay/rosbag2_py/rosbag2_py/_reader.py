@@ -240,6 +240,10 @@ class Info:
         reader.open(StorageOptions(uri, storage_id), ConverterOptions())
         return reader.get_metadata()
 
+    def read_metadata_and_output_service_verbose(self, uri: str, storage_id: str) -> None:
+        """Left out."""
+        raise NotImplementedError("rosbag2_cpp: statistics of service events")
+
 
 class Reindexer:
     """Writes metadata.yaml anew from the files."""
