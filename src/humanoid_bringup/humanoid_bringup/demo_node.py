@@ -99,7 +99,7 @@ class DemoNode(Node):
 
     def _on_timer(self) -> None:
         self._world.now_ns = self.get_clock().now().nanoseconds
-        if len(self._world.services) < len(SERVICES):
+        if len(self._world.services) < len(self._calls):
             self._world.services = {name for name, client in self._calls.items() if client.service_is_ready()}
         self._go_on(lambda: self._runner.tick(time.monotonic()))
 
