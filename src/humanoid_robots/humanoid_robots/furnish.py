@@ -64,12 +64,12 @@ def _room(spec: mujoco.MjSpec, room: Room) -> None:
         world.add_geom(name=name, type=_BOX, pos=(x, y, half), size=(sx, sy, half), material="wall")
     key = world.add_light(name="key", pos=(0.2, -1.2, 2.9), dir=(0.15, 0.45, -1.0))
     key.type, key.castshadow = mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, True
-    key.diffuse, key.specular = (0.55, 0.54, 0.52), (0.25, 0.25, 0.25)
+    key.diffuse, key.specular = (0.50, 0.49, 0.47), (0.20, 0.20, 0.20)
     fill = world.add_light(name="fill", pos=(1.2, 1.6, 2.6), dir=(-0.4, -0.6, -1.0))
     fill.type, fill.castshadow = mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, False
-    fill.diffuse, fill.specular = (0.25, 0.26, 0.28), (0.05, 0.05, 0.05)
+    fill.diffuse, fill.specular = (0.20, 0.21, 0.23), (0.05, 0.05, 0.05)
     spec.visual.headlight.ambient = (0.32, 0.32, 0.33)
-    spec.visual.headlight.diffuse = (0.12, 0.12, 0.12)
+    spec.visual.headlight.diffuse = (0.10, 0.10, 0.10)
     spec.visual.headlight.specular = (0.0, 0.0, 0.0)
 
 

@@ -51,8 +51,9 @@ class LidarScanner:
         self._distance = np.empty(self._per_slice)
         self._normal = np.empty(3 * self._per_slice)
         self._geom = np.empty(self._per_slice, dtype=np.int32)
+        colors = np.concatenate([model.mat_rgba, model.geom_rgba])
         material = model.geom_matid
-        rgba = np.where((material >= 0)[:, None], model.mat_rgba[np.maximum(material, 0)], model.geom_rgba)
+        rgba = colors[np.where(material >= 0, material, model.nmat + np.arange(model.ngeom))]
         self._brightness = np.append(255.0 * rgba[:, :3].mean(axis=1), 0.0)
 
     def scan(self, data: mujoco.MjData, stamp: int) -> CloudReading | None:

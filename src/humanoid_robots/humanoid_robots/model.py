@@ -218,10 +218,10 @@ def _sensors(spec: mujoco.MjSpec, config: RobotConfig, bodies: dict[str, mujoco.
                 # MuJoCo looks along -z with y up; an optical frame looks along z with y down: half a turn about x.
                 eye = bodies[imager.frame].add_camera(name=f"{name}/{stream}", quat=(0.0, 1.0, 0.0, 0.0))
                 eye.fovy = float(np.degrees(imager.fov_y))
-    overview = spec.worldbody.add_camera(name=FIXED_CAMERA, pos=(1.75, -1.25, 1.75), fovy=48.0)
+    here, there = np.array((1.45, -1.05, 1.60)), np.array((0.12, 0.0, 0.90))
+    overview = spec.worldbody.add_camera(name=FIXED_CAMERA, pos=here, fovy=45.0)
     overview.mode = mujoco.mjtCamLight.mjCAMLIGHT_FIXED
-    forward = np.array((0.25, 0.0, 0.85)) - np.array((1.75, -1.25, 1.75))
-    overview.quat = _looking(forward)
+    overview.quat = _looking(there - here)
 
 
 def _carrying(body: mujoco.MjsBody) -> tuple[mujoco.MjsBody, np.ndarray, np.ndarray]:

@@ -13,6 +13,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pinocchio as pin
@@ -44,24 +45,29 @@ _LIFTED = 0.5  # share of a lift that a parcel must have made to count as held
 _MAX_SKEW = 0.9  # [rad] between a parcel's depth and the direction to it that hands can still take
 
 
+def _setting(description: str, low: float, high: float) -> Any:
+    """A field with what a node needs to declare it as a parameter."""
+    return dataclasses.field(metadata={"description": description, "range": (low, high)})
+
+
 @dataclass(frozen=True)
 class Settings:
-    """How the person moves; config/scripted_operator.yaml has units and values."""
+    """How the person moves; the values are in config/scripted_operator.yaml."""
 
-    stature: float
-    calibration_time: float
-    engage_time: float
-    hand_speed: float
-    turn_rate: float
-    pace_spread: float
-    tremor: float
-    opening: float
-    squeeze: float
-    inset: float
-    grip_depth: float
-    lift: float
-    clearance: float
-    attempts: int
+    stature: float = _setting("Standing height of the person [m]", 1.0, 2.3)
+    calibration_time: float = _setting("Standing still before engaging [s]", 0.0, 30.0)
+    engage_time: float = _setting("Standing still after engaging, while the robot joins [s]", 0.0, 30.0)
+    hand_speed: float = _setting("Highest speed of the robot's hands [m/s]", 0.01, 2.0)
+    turn_rate: float = _setting("Highest rate of the chest [rad/s]", 0.05, 5.0)
+    pace_spread: float = _setting("Share by which each movement is slower or faster", 0.0, 0.5)
+    tremor: float = _setting("Of the hands, standard deviation [m]", 0.0, 0.02)
+    opening: float = _setting("Between palm and parcel while reaching and after letting go [m]", 0.0, 0.2)
+    squeeze: float = _setting("How far each palm is pushed into a parcel [m]", 0.0, 0.1)
+    inset: float = _setting("Of the middle of the palm from the parcel's near edge [m]", -0.1, 0.2)
+    grip_depth: float = _setting("Of the middle of the palm under the parcel's top [m]", -0.1, 0.2)
+    lift: float = _setting("Between the table and a lifted parcel [m]", 0.01, 0.5)
+    clearance: float = _setting("Between a carried parcel, or a hand, and what it passes over [m]", 0.0, 0.3)
+    attempts: int = _setting("At one parcel before giving up", 1, 20)
 
 
 @dataclass(frozen=True)
@@ -216,7 +222,7 @@ class ScriptedOperator:
             stroke = self._strokes[0]
             self._engaged = stroke.engaged
             self._enter(stroke, self._began)
-            share = 1e-9 * (stamp - self._began) / stroke.duration
+            share = 1e-9 * (stamp - self._began) / max(stroke.duration, 1e-9)
             if share < 1.0:
                 a, b = self._from.vector(), stroke.goal.vector()
                 v = a + minimum_jerk(share) * (b - a)
@@ -324,7 +330,7 @@ class ScriptedOperator:
         over = Posture(target.turn, high, 0.0, here.half)
         self._add(over, "carry", name, 0.8)
         floor = goal.position[2] - 0.5 * goal.size[2]
-        lowest = max(floor + 0.005 + below, rim + 0.4 * settings.clearance + self._hands.under)
+        lowest = max(floor + 0.005 + below, rim + 0.8 * settings.clearance + self._hands.under)
         low = self._add(_raised(over, min(lowest, height)), "place", name)
         opened = dataclasses.replace(low, half=0.5 * parcel.size[1] + settings.opening)
         self._add(opened, "place", name, 0.5)
