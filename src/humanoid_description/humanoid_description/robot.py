@@ -14,6 +14,7 @@ import pinocchio as pin
 from humanoid_core import config as core_config
 from humanoid_core.errors import ConfigError
 from humanoid_description import shapes, sources
+from humanoid_description.completion import completed
 from humanoid_description.config import RobotConfig
 from humanoid_description.errors import DescriptionError
 from humanoid_description.srdf import Srdf, pair, parse
@@ -91,7 +92,7 @@ class Robot:
     def geometry(self) -> pin.GeometryModel:
         """A new collision model: primitives (capsules put together again) and the pairs that the SRDF leaves to check.
 
-        Objects are named `<link>_<n>`. Meshes of a maker's own URDF are left out.
+        Objects are named `<link>_<n>`.
         """
         geometry = pin.GeometryModel()
         model = self._model
@@ -232,7 +233,8 @@ def load(robot_config_path: str | Path, urdf: str | Path = "") -> Robot:
 
     Args:
         robot_config_path: config/robots/<robot>.yaml.
-        urdf: A URDF or xacro file in place of the configuration's, such as the maker's own with meshes.
+        urdf: A URDF or xacro file in place of the configuration's, such as the maker's own with meshes. It is completed
+            by our frames and collision primitives.
 
     Raises:
         ConfigError: the configuration or a file it names is missing or wrong.
@@ -240,11 +242,11 @@ def load(robot_config_path: str | Path, urdf: str | Path = "") -> Robot:
     """
     path = Path(robot_config_path)
     config = core_config.load(RobotConfig, path)
-    model_path = Path(urdf) if urdf else sources.find_model(config.description.xacro, path)
+    own = sources.expand(sources.find_model(config.description.xacro, path), config.description.arguments)
     srdf_path = sources.find_model(config.description.srdf, path)
     robot = Robot(
         config=config,
-        urdf=sources.expand(model_path, {} if urdf else config.description.arguments),
+        urdf=completed(sources.expand(Path(urdf)), own, urdf) if urdf else own,
         srdf=srdf_path.read_text(encoding="utf-8"),
         config_path=path,
         srdf_path=srdf_path,

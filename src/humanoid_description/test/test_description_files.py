@@ -7,11 +7,12 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import numpy as np
+import pinocchio
 import pytest
 
 import humanoid_description as description
 from humanoid_core.errors import ConfigError
-from humanoid_description import collision_matrix, make_srdf, shapes, sources, srdf
+from humanoid_description import check, collision_matrix, make_srdf, shapes, sources, srdf
 from humanoid_description.self_collision import SelfCollision
 
 WORKSPACE = Path(__file__).resolve().parents[3]
@@ -71,8 +72,6 @@ def test_pairs_that_are_checked(g1):
 
 def test_distance_agrees_with_pinocchio_on_all_pairs(g1):
     """Sorting out by balls loses no pair."""
-    import pinocchio
-
     model, geometry = g1.pinocchio(), g1.geometry()
     data, geometry_data = model.createData(), geometry.createData()
     ours = SelfCollision(g1)
@@ -113,8 +112,6 @@ def test_sampling_finds_adjacent_always_and_never():
         )
 
     # a - b - c - d in a row: c is so short that b and d touch at zero; a is far from c and d.
-    import pinocchio
-
     urdf = (
         '<robot name="r">'
         + link("a", 0, 0.2)
@@ -194,9 +191,52 @@ def test_broken_models_are_refused(tmp_path):
     with pytest.raises(description.DescriptionError, match="no file"):
         description.load(CONFIG, tmp_path / "none.urdf")
     other = tmp_path / "other.urdf"
-    other.write_text('<robot name="r"><link name="base_link"/></robot>')
+    other.write_text('<robot name="r"><link name="wheel"/></robot>')
+    with pytest.raises(description.DescriptionError, match="links wheel, expected links of the robot"):
+        description.load(CONFIG, other)
+    other.write_text('<robot name="r"><link name="pelvis"/></robot>')
     with pytest.raises(ConfigError, match="a joint that the URDF lacks"):
         description.load(CONFIG, other)
+    other.write_text("no robot")
+    with pytest.raises(description.DescriptionError, match="expected XML"):
+        description.load(CONFIG, other)
+
+
+def test_makers_urdf_with_meshes_is_completed(g1, tmp_path):
+    """Theirs: root pelvis, meshes, none of our frames. Ours are added, their meshes to look at stay."""
+    root = ElementTree.fromstring(g1.urdf)
+    massless = [link for link in root.findall("link") if link.find("inertial") is None]
+    named = {link.attrib["name"] for link in massless} - {"d435_link"}
+    for link in massless:
+        if link.attrib["name"] in named:
+            root.remove(link)
+    for joint in root.findall("joint"):
+        if {joint.find("parent").attrib["link"], joint.find("child").attrib["link"]} & named:
+            root.remove(joint)
+    for link in root.findall("link"):
+        for shape in (*link.findall("visual"), *link.findall("collision")):
+            link.remove(shape)
+        for kind in ("visual", "collision"):
+            shape = ElementTree.SubElement(ElementTree.SubElement(link, kind), "geometry")
+            ElementTree.SubElement(shape, "mesh", filename="package://maker/body.stl")
+    file = tmp_path / "maker.urdf"
+    file.write_text(ElementTree.tostring(root, encoding="unicode"))
+
+    robot = description.load(CONFIG, file)
+    assert 'mesh filename="package://maker/body.stl"' in robot.urdf
+    assert set(robot.joints) == set(g1.joints)
+    assert len(robot.geometry().collisionPairs) == len(g1.geometry().collisionPairs)
+    faults = [finding for finding in check.inspect(robot) if finding.faults]
+    assert faults == []
+    q = dict(zip(g1.joints, np.linspace(-0.3, 0.3, len(g1.joints))))
+    for frame in ("l_gripper", "left_hand_index_pad", "head_camera_color_optical", "base_link"):
+        poses = []
+        for which in (robot, g1):
+            model = which.pinocchio()
+            data = model.createData()
+            pinocchio.framesForwardKinematics(model, data, which.q(q))
+            poses.append(data.oMf[which.frame_id(frame)].homogeneous)
+        assert poses[0] == pytest.approx(poses[1], abs=1e-12)
 
 
 def test_limits_keep_margin_and_the_makers_bounds(g1):
