@@ -242,11 +242,12 @@ def load(robot_config_path: str | Path, urdf: str | Path = "") -> Robot:
     """
     path = Path(robot_config_path)
     config = core_config.load(RobotConfig, path)
+    theirs = sources.expand(Path(urdf)) if urdf else None
     own = sources.expand(sources.find_model(config.description.xacro, path), config.description.arguments)
     srdf_path = sources.find_model(config.description.srdf, path)
     robot = Robot(
         config=config,
-        urdf=completed(sources.expand(Path(urdf)), own, urdf) if urdf else own,
+        urdf=own if theirs is None else completed(theirs, own, urdf),
         srdf=srdf_path.read_text(encoding="utf-8"),
         config_path=path,
         srdf_path=srdf_path,

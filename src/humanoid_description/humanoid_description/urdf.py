@@ -7,7 +7,6 @@ import argparse
 import sys
 
 from humanoid_core.errors import HumanoidError
-
 from humanoid_description.robot import load
 from humanoid_description.sources import find_config
 
