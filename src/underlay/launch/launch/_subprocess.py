@@ -5,6 +5,7 @@ import asyncio
 import os
 import pty
 import termios
+from typing import Any
 
 _DRAIN = 0.5  # [s] how long output may still arrive after the end, when something else keeps the pipe open
 
@@ -19,7 +20,7 @@ class PipeProtocol(asyncio.SubprocessProtocol):
         self.terminals: dict[int, int] = {}  # output (1 or 2) -> end of a pseudo terminal to be read
         self.exited = loop.create_future()
         self.__drained = loop.create_future()
-        self.__transport = None
+        self.__transport: Any = None
 
     def connection_made(self, transport):
         self.__transport = transport

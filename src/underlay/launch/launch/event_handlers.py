@@ -69,7 +69,7 @@ class OnExecutionComplete(OnActionEventBase):
     def __init__(self, *, target_action=None, on_completion, **kwargs):
         from .action import Action
 
-        classes = {"target_event_cls": events.ExecutionComplete, "target_action_cls": Action}
+        classes: dict = {"target_event_cls": events.ExecutionComplete, "target_action_cls": Action}
         super().__init__(action_matcher=target_action, on_event=on_completion, **classes, **kwargs)
 
 

@@ -4,6 +4,7 @@
 import asyncio
 import collections
 import os
+from typing import Any
 
 from . import logging
 
@@ -32,7 +33,7 @@ class LaunchContext:
         self.argv = argv if argv is not None else []
         self.noninteractive = noninteractive
         self.is_shutdown = False
-        self.asyncio_loop = None
+        self.asyncio_loop: Any = None
         self.launch_configurations: dict = {}
         self._event_queue: asyncio.Queue = asyncio.Queue()
         self._event_handlers: collections.deque = collections.deque()

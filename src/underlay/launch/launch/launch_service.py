@@ -8,6 +8,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Iterable
+from typing import Any
 
 from . import logging
 from .event_handlers import OnIncludeLaunchDescription, OnShutdown
@@ -44,8 +45,8 @@ class LaunchService:
         self.context.register_event_handler(OnShutdown(on_shutdown=lambda *_: self.__note_shutdown()))
         self._entity_future_pairs: list = []
         self.__lock = threading.RLock()
-        self.event_loop = None  # while running
-        self.task = None
+        self.event_loop: Any = None  # while running
+        self.task: Any = None
         self.__shutting_down = False
 
     def emit_event(self, event):

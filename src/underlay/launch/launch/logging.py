@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Launch's own log: screen and files, with a folder for each run.
 
-The folder lies in $ROS_LOG_DIR, $ROS_HOME/log or ~/.ros/log and is named by date, host and process; `latest` links to it.
+The folder lies in $ROS_LOG_DIR, $ROS_HOME/log or ~/.ros/log and is named by date, host and process; `latest` links to
+it.
 """
 
 import datetime

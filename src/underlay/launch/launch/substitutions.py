@@ -171,7 +171,8 @@ class PythonExpression(Substitution):
         return f"PythonExpr({_describe(self.expression)}, [{modules}])"
 
     def perform(self, context) -> str:
-        modules = {name: importlib.import_module(name) for name in (sub.perform(context) for sub in self.python_modules)}
+        wanted = [sub.perform(context) for sub in self.python_modules]
+        modules = {name: importlib.import_module(name) for name in wanted}
         names = {**(vars(math) if "math" in modules else {}), **modules}
         return str(eval(perform_substitutions(context, self.expression), {}, names))
 

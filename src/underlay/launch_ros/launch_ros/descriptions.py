@@ -3,8 +3,6 @@
 
 from launch._left_out import left_out
 
-from .parameter_descriptions import Parameter, ParameterFile, ParameterValue
-
-__all__ = ["Parameter", "ParameterFile", "ParameterValue"]
+from .parameter_descriptions import Parameter, ParameterFile, ParameterValue  # noqa: F401
 
 __getattr__ = left_out(__name__, "ComposableNode")

@@ -1,34 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ROS node that launch itself needs, for lifecycle events."""
 
-from __future__ import annotations
-
 import os
 import threading
 from typing import Any
 
 import rclpy
 from launch.event_handlers import OnShutdown
-from launch.launch_context import LaunchContext
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
 
 
 class ROSAdapter:
     """A node that spins in a thread of its own."""
 
-    def __init__(self, *, argv: list[str] | None = None, autostart: bool = True) -> None:
+    def __init__(self, *, argv=None, autostart: bool = True):
         self.argv = [] if argv is None else argv
         self.ros_context: Any = None
         self.ros_node: Any = None
         self.ros_executor: Any = None
-        self.__thread: threading.Thread | None = None
         self.__running = False
         if autostart:
             self.start()
 
-    def start(self) -> None:
-        """Create the node and begin to spin."""
+    def start(self):
         if self.__running:
             raise RuntimeError("Cannot start a ROS adapter that is already running")
         self.ros_context = rclpy.Context()
@@ -40,13 +34,12 @@ class ROSAdapter:
         self.__thread = threading.Thread(target=self.__spin)
         self.__thread.start()
 
-    def __spin(self) -> None:
+    def __spin(self):
         while self.__running:
             self.ros_executor.spin_once(timeout_sec=1.0)
 
-    def shutdown(self) -> None:
-        """Stop and destroy the node."""
-        if not self.__running or self.__thread is None:
+    def shutdown(self):
+        if not self.__running:
             raise RuntimeError("Cannot shutdown a ROS adapter that is not running")
         self.__running = False
         self.ros_executor.wake()
@@ -56,7 +49,7 @@ class ROSAdapter:
         rclpy.shutdown(context=self.ros_context)
 
 
-def get_ros_adapter(context: LaunchContext) -> ROSAdapter:
+def get_ros_adapter(context) -> ROSAdapter:
     """The launch's adapter, started when first asked for and stopped with the launch."""
     if "ros_adapter" not in context.get_locals_as_dict():
         adapter = ROSAdapter()
@@ -65,6 +58,5 @@ def get_ros_adapter(context: LaunchContext) -> ROSAdapter:
     return context.locals.ros_adapter
 
 
-def get_ros_node(context: LaunchContext) -> Node:
-    """The launch's node."""
+def get_ros_node(context):
     return get_ros_adapter(context).ros_node

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the commands share: a hidden node, waiting for the graph, messages as YAML and back."""
 
-from __future__ import annotations
-
-import argparse
 import array
 import contextlib
 import importlib
@@ -32,7 +29,7 @@ _POLICIES = {
 _PATIENCE = 5.0  # [s] how long to wait for what was asked for by name; Fast DDS announces itself every 3 s
 
 
-def add_node_arguments(parser: argparse.ArgumentParser) -> None:
+def add_node_arguments(parser):
     """Declare what upstream's commands on the graph have in common; there is no daemon to be avoided."""
     parser.add_argument("--spin-time", type=float, default=0.5, help="Seconds to wait for discovery")
     parser.add_argument("-s", "--use-sim-time", action="store_true", help="Enable ROS simulation time")
@@ -40,7 +37,7 @@ def add_node_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def ros_node(args: argparse.Namespace, *, discover: bool = True) -> Iterator[Node]:
+def ros_node(args, *, discover: bool = True) -> Iterator[Node]:
     """A hidden node; if `discover` others are known, as far as they turn up within the spin time of the last one."""
     rclpy.init(args=[])
     node = rclpy.create_node(f"_ros2cli_{os.getpid()}", start_parameter_services=False)
@@ -48,11 +45,11 @@ def ros_node(args: argparse.Namespace, *, discover: bool = True) -> Iterator[Nod
         if args.use_sim_time:
             node.set_parameters([rclpy.Parameter("use_sim_time", value=True)])
         own = [node.get_fully_qualified_name()]
-        known: list[str] = []
+        known = [own]  # what the graph was like, one after the other
         while discover and wait_for(
-            lambda: node_names(node, hidden=True) not in (own, known), args.spin_time if known else 2.0
+            lambda: node_names(node, hidden=True) not in (own, known[-1]), args.spin_time if known[1:] else 2.0
         ):
-            known = node_names(node, hidden=True)
+            known.append(node_names(node, hidden=True))
         yield node
     finally:
         node.destroy_node()
@@ -199,7 +196,7 @@ def fill(message: Any, values: dict[str, Any]) -> Any:
 # QoS
 
 
-def add_qos_arguments(parser: argparse.ArgumentParser, default: str) -> None:
+def add_qos_arguments(parser, default: str):
     """Declare --qos-profile and the options for single policies."""
     profiles = [profile.name.lower() for profile in QoSPresetProfiles]
     parser.add_argument("--qos-profile", choices=profiles, default=default, help="Quality of service preset profile")
@@ -209,7 +206,7 @@ def add_qos_arguments(parser: argparse.ArgumentParser, default: str) -> None:
         parser.add_argument(f"--qos-{name}", choices=choices, help=f"Quality of service {name} setting")
 
 
-def subscription_qos(node: Node, topic: str, args: argparse.Namespace) -> QoSProfile:
+def subscription_qos(node: Node, topic: str, args) -> QoSProfile:
     """The profile asked for, or the preset matched to what all publishers offer."""
     preset = QoSPresetProfiles[args.qos_profile.upper()].value
     profile = QoSProfile(

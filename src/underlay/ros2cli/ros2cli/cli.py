@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The `ros2` command: finds the command's module and hands it the arguments."""
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import signal

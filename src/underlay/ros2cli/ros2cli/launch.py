@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ros2 launch`."""
 
-from __future__ import annotations
-
-import argparse
 import os
 import sys
 
@@ -27,9 +24,7 @@ def _file_of_package(package: str, file_name: str) -> str:
     except PackageNotFoundError as exc:
         raise RuntimeError(f"Package '{package}' not found: {exc}") from exc
     paths = [
-        os.path.join(folder, file_name)
-        for folder, _, names in os.walk(share, followlinks=False)
-        if file_name in names
+        os.path.join(folder, file_name) for folder, _, names in os.walk(share, followlinks=False) if file_name in names
     ]
     if not paths:
         raise RuntimeError(
@@ -37,8 +32,9 @@ def _file_of_package(package: str, file_name: str) -> str:
         )
     if len(paths) > 1:
         found = ", ".join(f"'{path}'" for path in paths)
-        raise RuntimeError(f"file '{file_name}' was found more than once in the share directory of package "
-                           f"'{package}': [{found}]")
+        raise RuntimeError(
+            f"file '{file_name}' was found more than once in the share directory of package '{package}': [{found}]"
+        )
     return paths[0]
 
 
@@ -57,7 +53,7 @@ def parse_launch_arguments(arguments: list[str]) -> list[tuple[str, str]]:
     return list(values.items())
 
 
-def _show_arguments(path: str) -> None:
+def _show_arguments(path: str):
     print("Arguments (pass arguments as '<name>:=<value>'):")
     arguments = get_launch_description_from_any_launch_file(path).get_launch_arguments()
     for argument in arguments:
@@ -71,7 +67,7 @@ def _show_arguments(path: str) -> None:
         print("\n* argument(s) which are only used if specific conditions occur")
 
 
-def _launch(args: argparse.Namespace) -> int | str | None:
+def _launch(args) -> int | str | None:
     arguments = list(args.launch_arguments)
     if os.path.isfile(args.package_name):
         path = args.package_name
@@ -103,55 +99,19 @@ def _launch(args: argparse.Namespace) -> int | str | None:
     return service.run()
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser):
     """Declare the arguments."""
-    parser.add_argument(
-        "-n",
-        "--noninteractive",
-        default=not sys.stdin.isatty(),
-        action="store_true",
-        help="Run the launch system non-interactively, with no terminal associated",
-    )
-    parser.add_argument(
-        "-d", "--debug", action="store_true", help="Put the launch system in debug mode, provides more verbose output."
-    )
-    group = parser.add_mutually_exclusive_group()
-    group.add_argument(
-        "-p",
-        "--print",
-        "--print-description",
-        action="store_true",
-        help="Print the launch description to the console without launching it.",
-    )
-    group.add_argument(
-        "-s",
-        "--show-args",
-        "--show-arguments",
-        action="store_true",
-        help="Show arguments that may be given to the launch file.",
-    )
-    parser.add_argument(
-        "-a",
-        "--show-all-subprocesses-output",
-        action="store_true",
-        help="Show all launched subprocesses' output by overriding their output configuration using the "
-        "OVERRIDE_LAUNCH_PROCESS_OUTPUT envvar.",
-    )
-    parser.add_argument(
-        "--launch-prefix",
-        help="Prefix command, which should go before all executables. Command must be wrapped in quotes if it "
-        "contains spaces (e.g. --launch-prefix 'xterm -e gdb -ex run --args').",
-    )
-    parser.add_argument(
-        "--launch-prefix-filter",
-        help="Regex pattern for filtering which executables the --launch-prefix is applied to by matching the "
-        "executable name.",
-    )
-    parser.add_argument("package_name", help="Name of the ROS package which contains the launch file")
-    parser.add_argument("launch_file_name", nargs="?", help="Name of the launch file")
-    parser.add_argument(
-        "launch_arguments",
-        nargs="*",
-        help="Arguments to the launch file; '<name>:=<value>' (for duplicates, last one wins)",
-    )
+    add = parser.add_argument
+    interactive = sys.stdin.isatty()
+    add("-n", "--noninteractive", default=not interactive, action="store_true", help="Assume that there is no terminal")
+    add("-d", "--debug", action="store_true", help="Provide more verbose output")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("-p", "--print", "--print-description", action="store_true", help="Print the launch description")
+    only.add_argument("-s", "--show-args", "--show-arguments", action="store_true", help="Show the file's arguments")
+    add("-a", "--show-all-subprocesses-output", action="store_true", help="Show all output, whatever the file says")
+    add("--launch-prefix", help="Command that goes before all executables, quoted if it contains spaces")
+    add("--launch-prefix-filter", help="Regular expression for names of executables that the prefix is applied to")
+    add("package_name", help="Name of the ROS package which contains the launch file, or path of the file")
+    add("launch_file_name", nargs="?", help="Name of the launch file")
+    add("launch_arguments", nargs="*", help="Arguments: '<name>:=<value>' (for duplicates, last one wins)")
     parser.set_defaults(main=_launch)

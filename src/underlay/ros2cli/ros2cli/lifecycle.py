@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ros2 lifecycle`."""
 
-from __future__ import annotations
-
-import argparse
 import sys
 from typing import Any
 
@@ -22,13 +19,13 @@ def _lifecycle_nodes(node: Node, hidden: bool = False) -> list[str]:
     return [name for name in _ros.node_names(node, hidden) if f"{name}/get_state" in services]
 
 
-def _nodes(args: argparse.Namespace) -> None:
+def _nodes(args):
     with _ros.ros_node(args) as node:
         names = _lifecycle_nodes(node, args.all)
     print(len(names) if args.count_nodes else "\n".join(names))
 
 
-def _get(args: argparse.Namespace) -> None:
+def _get(args):
     with _ros.ros_node(args, discover=args.node_name is None) as node:
         names = _lifecycle_nodes(node) if args.node_name is None else [_ros.find_node(node, args.node_name)]
         for name in names:
@@ -41,7 +38,7 @@ def _transitions(node: Node, name: str, service: str = "get_available_transition
     return _ros.call(node, GetAvailableTransitions, f"{name}/{service}", request).available_transitions
 
 
-def _list(args: argparse.Namespace) -> None:
+def _list(args):
     with _ros.ros_node(args, discover=False) as node:
         name = _ros.find_node(node, args.node_name)
         for item in _transitions(node, name, *(["get_transition_graph"] if args.all else [])):
@@ -49,7 +46,7 @@ def _list(args: argparse.Namespace) -> None:
             print(f"\tStart: {item.start_state.label}\n\tGoal: {item.goal_state.label}")
 
 
-def _set(args: argparse.Namespace) -> str | None:
+def _set(args) -> str | None:
     with _ros.ros_node(args, discover=False) as node:
         name = _ros.find_node(node, args.node_name)
         available = [item.transition for item in _transitions(node, name)]
@@ -63,7 +60,7 @@ def _set(args: argparse.Namespace) -> str | None:
     return None
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser):
     """Declare the verbs."""
     verbs = parser.add_subparsers(title="Commands", metavar="<verb>")
     for name, text, main in (

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ros2 node`."""
 
-from __future__ import annotations
-
-import argparse
 import sys
 
 from rclpy.topic_or_service_is_hidden import topic_or_service_is_hidden
@@ -11,7 +8,7 @@ from rclpy.topic_or_service_is_hidden import topic_or_service_is_hidden
 from . import _ros
 
 
-def _list(args: argparse.Namespace) -> None:
+def _list(args):
     with _ros.ros_node(args) as node:
         names = _ros.node_names(node, args.all)
     if args.count_nodes:
@@ -27,7 +24,7 @@ def _list(args: argparse.Namespace) -> None:
         print(name)
 
 
-def _info(args: argparse.Namespace) -> str | None:
+def _info(args) -> str | None:
     with _ros.ros_node(args) as node:
         try:
             full_name = _ros.find_node(node, args.node_name)
@@ -52,7 +49,7 @@ def _info(args: argparse.Namespace) -> str | None:
     return None
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser):
     """Declare the verbs."""
     verbs = parser.add_subparsers(title="Commands", metavar="<verb>")
     verb = verbs.add_parser("list", help="Output a list of available nodes")

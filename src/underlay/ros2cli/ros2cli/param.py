@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ros2 param`."""
 
-from __future__ import annotations
-
-import argparse
 import sys
 from typing import Any
 
@@ -29,7 +26,7 @@ _LABELS = {
 }
 
 
-def _list(args: argparse.Namespace) -> None:
+def _list(args):
     with _ros.ros_node(args, discover=args.node_name is None) as node:
         names = _ros.node_names(node) if args.node_name is None else [_ros.find_node(node, args.node_name)]
         for name in names:
@@ -44,7 +41,7 @@ def _list(args: argparse.Namespace) -> None:
                 print(f"  {parameter}")
 
 
-def _get(args: argparse.Namespace) -> str | None:
+def _get(args) -> str | None:
     with _ros.ros_node(args, discover=False) as node:
         name = _ros.find_node(node, args.node_name)
         request = GetParameters.Request(names=[args.parameter_name])
@@ -59,7 +56,7 @@ def _get(args: argparse.Namespace) -> str | None:
     return None
 
 
-def _set(args: argparse.Namespace) -> None:
+def _set(args):
     value = Parameter(args.parameter_name, value=yaml.safe_load(args.value)).get_parameter_value()
     request = SetParameters.Request(parameters=[ParameterMessage(name=args.parameter_name, value=value)])
     with _ros.ros_node(args, discover=False) as node:
@@ -72,7 +69,7 @@ def _set(args: argparse.Namespace) -> None:
         print(f"Setting parameter failed{reason}", file=sys.stderr)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser):
     """Declare the verbs."""
     verbs = parser.add_subparsers(title="Commands", metavar="<verb>")
     for name, text, main in (

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ros2 pkg`, and how packages' executables are found."""
 
-from __future__ import annotations
-
-import argparse
 import os
 
 from ament_index_python.packages import (
@@ -31,12 +28,12 @@ def executables(package: str) -> list[str]:
     return [path for path in paths if os.access(path, os.X_OK)]
 
 
-def _list(args: argparse.Namespace) -> None:
+def _list(args):
     for name in sorted(get_packages_with_prefixes()):
         print(name)
 
 
-def _prefix(args: argparse.Namespace) -> str | None:
+def _prefix(args) -> str | None:
     try:
         find = get_package_share_directory if args.share else get_package_prefix
         print(find(args.package_name))
@@ -45,14 +42,14 @@ def _prefix(args: argparse.Namespace) -> str | None:
     return None
 
 
-def _executables(args: argparse.Namespace) -> None:
+def _executables(args):
     packages = [args.package_name] if args.package_name else sorted(get_packages_with_prefixes())
     for package in packages:
         for path in executables(package):
             print(path if args.full_path else f"{package} {os.path.basename(path)}")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser):
     """Declare the verbs."""
     verbs = parser.add_subparsers(title="Commands", metavar="<verb>")
     verbs.add_parser("list", help="Output a list of available packages").set_defaults(main=_list)

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ros2 run`."""
 
-from __future__ import annotations
-
 import argparse
+import contextlib
 import os
 import shlex
 import signal
@@ -12,7 +11,7 @@ import subprocess
 from .pkg import executables
 
 
-def _run(args: argparse.Namespace) -> int | str:
+def _run(args) -> int | str:
     paths = [path for path in executables(args.package_name) if os.path.basename(path) == args.executable_name]
     if not paths:
         return "No executable found"
@@ -20,10 +19,8 @@ def _run(args: argparse.Namespace) -> int | str:
         raise RuntimeError("\n- ".join(["Multiple executables found:", *paths]))
     process = subprocess.Popen([*shlex.split(args.prefix or ""), paths[0], *args.argv])
     while process.returncode is None:
-        try:
+        with contextlib.suppress(KeyboardInterrupt):  # the terminal has sent it to the process as well
             process.wait()
-        except KeyboardInterrupt:  # the terminal has sent it to the process as well
-            pass
     if process.returncode < 0:
         print("[ros2run]:", signal.strsignal(-process.returncode))
     elif process.returncode > 0:
@@ -31,7 +28,7 @@ def _run(args: argparse.Namespace) -> int | str:
     return process.returncode
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser):
     """Declare the arguments."""
     parser.add_argument(
         "--prefix",

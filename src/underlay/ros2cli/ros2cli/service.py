@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ros2 service`."""
 
-from __future__ import annotations
-
-import argparse
 import time
 
 import rclpy
@@ -13,14 +10,14 @@ from rclpy.topic_or_service_is_hidden import topic_or_service_is_hidden
 from . import _ros
 
 
-def _list(args: argparse.Namespace) -> None:
+def _list(args):
     with _ros.ros_node(args) as node:
         for name, types in sorted(node.get_service_names_and_types()):
             if args.include_hidden_services or not topic_or_service_is_hidden(name):
                 print(f"{name} [{', '.join(types)}]" if args.show_types else name)
 
 
-def _call(args: argparse.Namespace) -> None:
+def _call(args):
     service = _ros.interface(args.service_type, "srv")
     request = _ros.fill(service.Request(), yaml.safe_load(args.values) or {})
     with _ros.ros_node(args, discover=False) as node:
@@ -41,7 +38,7 @@ def _call(args: argparse.Namespace) -> None:
             time.sleep(max(0.0, begun + 1.0 / args.rate - time.monotonic()))
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser):
     """Declare the verbs."""
     verbs = parser.add_subparsers(title="Commands", metavar="<verb>")
     verb = verbs.add_parser("list", help="Output a list of available services")

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ros2 topic`."""
 
-from __future__ import annotations
-
-import argparse
 import math
 from collections import deque
 from typing import Any
@@ -16,7 +13,7 @@ from rclpy.topic_or_service_is_hidden import topic_or_service_is_hidden
 from . import _ros
 
 
-def _list(args: argparse.Namespace) -> None:
+def _list(args):
     with _ros.ros_node(args) as node:
         topics = [
             (name, types)
@@ -30,7 +27,7 @@ def _list(args: argparse.Namespace) -> None:
         print(f"{name} [{', '.join(types)}]" if args.show_types else name)
 
 
-def _info(args: argparse.Namespace) -> str | None:
+def _info(args) -> str | None:
     end = "\n\n" if args.verbose else "\n"
     with _ros.ros_node(args, discover=False) as node:
         types = _ros.wait_for(lambda: dict(node.get_topic_names_and_types()).get(args.topic_name))
@@ -54,7 +51,7 @@ def _csv(value: Any) -> str:
     return ",".join(_csv(item) for item in value) if isinstance(value, list) else str(value)
 
 
-def _echo(args: argparse.Namespace) -> None:
+def _echo(args):
     options = {
         "limit": None if args.full_length else args.truncate_length,
         "no_arr": args.no_arr,
@@ -63,7 +60,7 @@ def _echo(args: argparse.Namespace) -> None:
     with _ros.ros_node(args, discover=False) as node:
         done = rclpy.Future()
 
-        def show(message: Any) -> None:
+        def show(message: Any):
             try:
                 for name in (args.field or "").split("."):
                     message = getattr(message, name) if name else message
@@ -86,13 +83,13 @@ def _echo(args: argparse.Namespace) -> None:
         rclpy.spin_until_future_complete(node, done, timeout_sec=args.timeout)
 
 
-def _hz(args: argparse.Namespace) -> None:
+def _hz(args):
     with _ros.ros_node(args, discover=False) as node:
         clock = Clock(clock_type=ClockType.SYSTEM_TIME) if args.wall_time else node.get_clock()
         intervals: deque[float] = deque(maxlen=args.window)
         last = printed = None
 
-        def count(message: Any) -> None:
+        def count(message: Any):
             nonlocal last
             if args.filter_expr and not eval(args.filter_expr, {"m": message}):
                 return
@@ -119,11 +116,11 @@ def _hz(args: argparse.Namespace) -> None:
                 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser):
     """Declare the verbs."""
     verbs = parser.add_subparsers(title="Commands", metavar="<verb>")
 
-    def add(name: str, text: str, main: Any) -> argparse.ArgumentParser:
+    def add(name: str, text: str, main: Any):
         verb = verbs.add_parser(name, help=text, description=text)
         _ros.add_node_arguments(verb)
         verb.set_defaults(main=main)

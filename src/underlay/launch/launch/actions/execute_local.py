@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import traceback
+from typing import Any
 
 from .. import logging
 from .._subprocess import PipeProtocol, start_process
@@ -69,10 +70,11 @@ class ExecuteLocal(Action):
         self.__respawn_delay = respawn_delay
         self.__respawns_left = respawn_max_retries if respawn_max_retries >= 0 else float("inf")
         self.__executed = False
-        self.process_details: dict | None = None
-        self._transport = self.__protocol = None
-        self.__completed = None  # future: the process is not coming back
-        self.__stopping = None  # future: the process is told to end
+        self.process_details: Any = None
+        self._transport: Any = None
+        self.__protocol: Any = None
+        self.__completed: Any = None  # future: the process is not coming back
+        self.__stopping: Any = None  # future: the process is told to end
         self.__timers: list[TimerAction] = []
         self.__partial_lines = {"stdout": "", "stderr": ""}
         self.__cache = {"stdout": io.StringIO(), "stderr": io.StringIO()}

@@ -5,6 +5,7 @@ import asyncio
 import os
 import warnings
 from collections.abc import Iterable
+from typing import Any
 
 from .. import events, logging
 from ..action import Action
@@ -236,7 +237,8 @@ class TimerAction(Action):
         self.__cancel_on_shutdown = normalize_typed_substitution(cancel_on_shutdown, bool)
         self.__locals: dict = {}
         self.__canceled = False
-        self._canceled_future = self._completed_future = None
+        self._canceled_future: Any = None
+        self._completed_future: Any = None
 
     def describe(self) -> str:
         return f"TimerAction(period={self.period}, actions=<actions>)"

@@ -35,7 +35,8 @@ def ensure_argument_type(argument, types, argument_name: str, caller: str | None
         if not any(isinstance(value, kind) for kind in allowed if inspect.isclass(kind)):
             start = "E" if who is None else f"'{who}' e"
             names = ", ".join(str(kind) for kind in allowed)
-            raise TypeError(f"{start}xpected '{name}' to be one of [{names}], but got '{value}' of type '{type(value)}'")
+            got = f"'{value}' of type '{type(value)}'"
+            raise TypeError(f"{start}xpected '{name}' to be one of [{names}], but got {got}")
 
     check("ensure_argument_type()", types, (type, Iterable), "types")
     check("ensure_argument_type()", argument_name, str, "argument_name")

@@ -1,33 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Actions on nodes."""
+# ruff: noqa: F401
 
 from launch._left_out import left_out
 
-from .lifecycle_node import LifecycleNode
-from .node import Node
-from .settings import (
-    PushROSNamespace,
-    SetParameter,
-    SetParametersFromFile,
-    SetRemap,
-    SetROSLogDir,
-    SetUseSimTime,
-)
+from .node import LifecycleNode, Node
+from .settings import PushROSNamespace, SetParameter, SetParametersFromFile, SetRemap, SetROSLogDir, SetUseSimTime
 
 PushRosNamespace = PushROSNamespace
-
-__all__ = [
-    "LifecycleNode",
-    "Node",
-    "PushROSNamespace",
-    "PushRosNamespace",
-    "SetParameter",
-    "SetParametersFromFile",
-    "SetROSLogDir",
-    "SetRemap",
-    "SetUseSimTime",
-]
-
-__getattr__ = left_out(
-    __name__, "ComposableNodeContainer", "LifecycleTransition", "LoadComposableNodes", "ROSTimer", "RosTimer"
-)
+_LEFT_OUT = ("ComposableNodeContainer", "LifecycleTransition", "LoadComposableNodes", "ROSTimer", "RosTimer")
+__getattr__ = left_out(__name__, *_LEFT_OUT)

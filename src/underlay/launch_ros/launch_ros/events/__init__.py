@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Events of nodes."""
 
-from . import lifecycle
-from .matchers import matches_node_name
-
-__all__ = ["lifecycle", "matches_node_name"]
+from . import lifecycle as lifecycle
+from .matchers import matches_node_name as matches_node_name

@@ -1,64 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """Events of lifecycle nodes."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import ClassVar
 
 from launch.event import Event
 from lifecycle_msgs.msg import State, Transition
 
-from .matchers import matches_node_name
-
-if TYPE_CHECKING:
-    from ..actions import LifecycleNode
-
-__all__ = ["ChangeState", "StateTransition", "matches_node_name"]
+from .matchers import matches_node_name as matches_node_name
 
 
-def _constants(message: type, *names: str) -> dict[int, str]:
+def _constants(message, prefix: str) -> dict[int, str]:
+    """Names of a message's constants by their values."""
+    names = [name for name in dir(message) if name.startswith(prefix)]
     return {getattr(message, name): name for name in names}
 
 
 class ChangeState(Event):
-    """Lifecycle nodes are to make a transition.
-
-    Args:
-        lifecycle_node_matcher: Says which nodes.
-        transition_id: A constant of `lifecycle_msgs.msg.Transition`.
-    """
+    """Lifecycle nodes are to make a transition, which is a constant of `lifecycle_msgs.msg.Transition`."""
 
     name = "launch_ros.events.lifecycle.ChangeState"
 
-    valid_transitions = _constants(
-        Transition,
-        "TRANSITION_CREATE",
-        "TRANSITION_CONFIGURE",
-        "TRANSITION_CLEANUP",
-        "TRANSITION_ACTIVATE",
-        "TRANSITION_DEACTIVATE",
-        "TRANSITION_UNCONFIGURED_SHUTDOWN",
-        "TRANSITION_INACTIVE_SHUTDOWN",
-        "TRANSITION_ACTIVE_SHUTDOWN",
-        "TRANSITION_DESTROY",
-    )
-    valid_states = _constants(
-        State,
-        "PRIMARY_STATE_UNKNOWN",
-        "PRIMARY_STATE_UNCONFIGURED",
-        "PRIMARY_STATE_INACTIVE",
-        "PRIMARY_STATE_ACTIVE",
-        "PRIMARY_STATE_FINALIZED",
-        "TRANSITION_STATE_CONFIGURING",
-        "TRANSITION_STATE_CLEANINGUP",
-        "TRANSITION_STATE_SHUTTINGDOWN",
-        "TRANSITION_STATE_ACTIVATING",
-        "TRANSITION_STATE_DEACTIVATING",
-        "TRANSITION_STATE_ERRORPROCESSING",
-    )
+    valid_transitions: ClassVar = {
+        number: name
+        for number, name in _constants(Transition, "TRANSITION_").items()
+        if not name.startswith(("TRANSITION_ON_", "TRANSITION_CALLBACK_"))
+    }
+    valid_states: ClassVar = {**_constants(State, "PRIMARY_STATE_"), **_constants(State, "TRANSITION_STATE_")}
 
-    def __init__(self, *, lifecycle_node_matcher: Callable[[LifecycleNode], bool], transition_id: int) -> None:
+    def __init__(self, *, lifecycle_node_matcher, transition_id: int):
         if transition_id not in self.valid_transitions:
             expected = ", ".join(f"{name}: {number}" for number, name in self.valid_transitions.items())
             raise ValueError(f"given transition_id of '{transition_id}', expected one of {{{expected}}}")
@@ -71,7 +40,7 @@ class StateTransition(Event):
 
     name = "launch_ros.events.lifecycle.StateTransition"
 
-    def __init__(self, *, action: LifecycleNode, msg: Any) -> None:
+    def __init__(self, *, action, msg):
         self.action = action
         self.msg = msg
         self.timestamp = msg.timestamp
