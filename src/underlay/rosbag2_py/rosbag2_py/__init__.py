@@ -9,7 +9,12 @@ from rosbag2_py._qos import convert_rclcpp_qos_to_rclpy_qos, to_rclcpp_qos_vecto
 from rosbag2_py._reader import *  # noqa: F403
 from rosbag2_py._recorder import Recorder
 from rosbag2_py._storage import *  # noqa: F403
-from rosbag2_py._writer import SequentialWriter, get_registered_compressors, get_registered_writers
+from rosbag2_py._writer import (
+    SequentialWriter,
+    get_registered_compressors,
+    get_registered_serializers,
+    get_registered_writers,
+)
 
 __all__ = [
     "LocalMessageDefinitionSource",
@@ -21,6 +26,7 @@ __all__ = [
     "SequentialWriter",
     "convert_rclcpp_qos_to_rclpy_qos",
     "get_registered_compressors",
+    "get_registered_serializers",
     "get_registered_writers",
     "to_rclcpp_qos_vector",
 ]

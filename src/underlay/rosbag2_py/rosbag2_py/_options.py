@@ -18,8 +18,6 @@ from rosbag2_py._storage import is_service_event
 class PlayOptions:
     """How a bag is played; seconds, except for the timestamp [ns]. Upstream explains the rest."""
 
-    read_ahead_queue_size: int = 1000
-    node_prefix: str = ""
     rate: float = 1.0
     topics_to_filter: list[str] = field(default_factory=list)
     services_to_filter: list[str] = field(default_factory=list)
@@ -38,10 +36,7 @@ class PlayOptions:
     playback_until_timestamp: int = -1
     start_paused: bool = False
     start_offset: float = 0.0
-    disable_keyboard_controls: bool = False
     wait_acked_timeout: int = -1
-    disable_loan_message: bool = False
-    publish_service_requests: bool = False
 
 
 @dataclass
@@ -61,19 +56,13 @@ class RecordOptions:
     topic_polling_interval: datetime.timedelta = datetime.timedelta(milliseconds=100)
     regex: str = ""
     exclude_regex: str = ""
-    node_prefix: str = ""
     compression_mode: str = ""
-    compression_format: str = ""
-    compression_queue_size: int = 1
-    compression_threads: int = 0
-    compression_threads_priority: int = 0
     topic_qos_profile_overrides: dict[str, QoSProfile] = field(default_factory=dict)
     include_hidden_topics: bool = False
     include_unpublished_topics: bool = False
     ignore_leaf_topics: bool = False
     start_paused: bool = False
     use_sim_time: bool = False
-    disable_keyboard_controls: bool = False
 
     def takes(self, topic: str, topic_type: str) -> bool:
         """Whether a topic's name and type are among those to record."""

@@ -4,7 +4,7 @@
 import threading
 import time
 import weakref
-from typing import Any
+from collections.abc import Callable
 
 from rclpy.duration import Duration
 from rclpy.node import Node
@@ -20,94 +20,26 @@ from rosbag2_py._signals import deferred
 from rosbag2_py._storage import ConverterOptions, StorageFilter, StorageOptions
 
 
-class _Playing:
-    """One bag on its way out."""
+def _publishers(node: Node, reader: SequentialReader, options: PlayOptions) -> dict[str, Publisher]:
+    """A publisher for each topic that is played and whose type is known."""
+    made = {}
+    for topic in filter(lambda one: reader.passes(one.name), reader.get_all_topics_and_types()):
+        profile = options.topic_qos_profile_overrides.get(topic.name)
+        if profile is None:
+            profile = offer_for(topic.name, topic.offered_qos_profiles)
+        try:
+            made[topic.name] = node.create_publisher(message_class(topic.type), topic.name, profile)
+        except LookupError as reason:
+            node.get_logger().warning(f"Ignoring a topic '{topic.name}', reason: {reason}.")
+    return made
 
-    def __init__(self, node: Node, reader: SequentialReader, options: PlayOptions, cancelled: threading.Event) -> None:
-        self._node = node
-        self._reader = reader
-        self._options = options
-        self._cancelled = cancelled
-        metadata = reader.get_metadata()
-        self._start = metadata.starting_time.nanoseconds + int(options.start_offset * 1e9)
-        self._end = metadata.starting_time.nanoseconds + metadata.duration.nanoseconds
-        if options.playback_duration >= 0:
-            self._end = min(self._end, self._start + int(options.playback_duration * 1e9))
-        if options.playback_until_timestamp >= 0:
-            self._end = min(self._end, options.playback_until_timestamp)
-        self._publishers: dict[str, Publisher] = {}
-        self._reader.set_filter(
-            StorageFilter(
-                topics=options.topics_to_filter,
-                services_events=options.services_to_filter,
-                regex=options.regex_to_filter,
-                exclude_topics=options.exclude_topics_to_filter,
-                exclude_service_events=options.exclude_service_events_to_filter,
-                regex_to_exclude=options.exclude_regex_to_filter,
-            )
-        )
-        for topic in reader.get_all_topics_and_types():
-            profile = options.topic_qos_profile_overrides.get(topic.name)
-            try:
-                kind = message_class(topic.type)
-            except LookupError as reason:
-                node.get_logger().warning(f"Ignoring a topic '{topic.name}', reason: {reason}.")
-                continue
-            self._publishers[topic.name] = node.create_publisher(
-                kind, topic.name, offer_for(topic.name, topic.offered_qos_profiles) if profile is None else profile
-            )
-        self._clock: Publisher | None = None
-        if options.clock_publish_frequency > 0 or options.clock_publish_on_topic_publish:
-            self._clock = node.create_publisher(
-                Clock, "/clock", QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-            )
-        self._next_tick: int | None = None  # bag time of the next clock message [ns]
 
-    def _publish_clock(self, stamp: int) -> None:
-        if self._clock is not None:
-            self._clock.publish(Clock(clock=Time(nanoseconds=stamp).to_msg()))
-
-    def _wait_until(self, stamp: int, begun: int) -> bool:
-        """Sleep until a bag time [ns], ticking the clock meanwhile. False if cancelled."""
-        rate, frequency = self._options.rate, self._options.clock_publish_frequency
-        while True:
-            bag_now = self._start + int((time.monotonic_ns() - begun) * rate)
-            if self._next_tick is not None and bag_now >= self._next_tick:
-                self._publish_clock(bag_now)
-                self._next_tick = bag_now + int(rate * 1e9 / frequency)
-            until = stamp if self._next_tick is None else min(stamp, self._next_tick)
-            if bag_now >= stamp:
-                return not self._cancelled.is_set()
-            if self._cancelled.wait(max(until - bag_now, 0) / rate / 1e9):
-                return False
-
-    def once(self) -> bool:
-        """Play from start to end. False if cancelled."""
-        options = self._options
-        self._reader.seek(self._start)
-        begun = time.monotonic_ns()
-        self._next_tick = self._start if options.clock_publish_frequency > 0 else None
-        while self._reader.has_next():
-            topic, message, stamp = self._reader.read_next()
-            if stamp > self._end:
-                break
-            if not self._wait_until(stamp, begun):
-                return False
-            publisher = self._publishers.get(topic)
-            if publisher is None:
-                continue
-            if options.clock_publish_on_topic_publish and (not options.clock_topics or topic in options.clock_topics):
-                self._publish_clock(stamp)
-            publisher.publish(message)
-        return not self._cancelled.is_set()
-
-    def finish(self) -> None:
-        """Wait until reliable subscribers have everything, if that was asked for."""
-        timeout = self._options.wait_acked_timeout  # [ms]; 0 waits for ever
-        if timeout >= 0:
-            wait = Duration(seconds=-1) if timeout == 0 else Duration(nanoseconds=timeout * 1_000_000)
-            for publisher in self._publishers.values():
-                publisher.wait_for_all_acked(wait)
+def _clock(node: Node, options: PlayOptions) -> Callable[[int], None]:
+    """Publishes bag times [ns] on /clock, if that was asked for."""
+    if options.clock_publish_frequency <= 0 and not options.clock_publish_on_topic_publish:
+        return lambda stamp: None
+    made = node.create_publisher(Clock, "/clock", QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT))
+    return lambda stamp: made.publish(Clock(clock=Time(nanoseconds=stamp).to_msg()))
 
 
 class Player:
@@ -133,33 +65,68 @@ class Player:
 
         Raises:
             RuntimeError: there is no such bag, or a rate that is not positive.
-            NotImplementedError: service requests.
         """
+        options = play_options
+        if options.rate <= 0:
+            raise RuntimeError(f"Invalid playback rate {options.rate}: it must be positive")
         Player._cancelled.clear()
-        if play_options.publish_service_requests:
-            raise NotImplementedError("rosbag2_transport: publish_service_requests")
-        if play_options.rate <= 0:
-            raise RuntimeError(f"Invalid playback rate {play_options.rate}: it must be positive")
+        reader = SequentialReader()
+        reader.open(storage_options, ConverterOptions())
+        reader.set_filter(
+            StorageFilter(
+                topics=options.topics_to_filter,
+                services_events=options.services_to_filter,
+                regex=options.regex_to_filter,
+                exclude_topics=options.exclude_topics_to_filter,
+                exclude_service_events=options.exclude_service_events_to_filter,
+                regex_to_exclude=options.exclude_regex_to_filter,
+            )
+        )
         with deferred(self.cancel):
-            reader = SequentialReader()
-            reader.open(storage_options, ConverterOptions())
-            arguments: dict[str, Any] = {"cli_args": play_options.topic_remapping_options or None}
-            node = Node("rosbag2_player", context=self._context, **arguments)
+            node = Node("rosbag2_player", context=self._context, cli_args=options.topic_remapping_options or None)
+            logger = node.get_logger()
+            logger.info(f"Set rate to {options.rate:g}")
+            logger.info(f"Playback duration value: {options.playback_duration:f}")
+            logger.info(f"Playback until timestamp: {options.playback_until_timestamp}")
             try:
-                self._run(node, _Playing(node, reader, play_options, Player._cancelled), play_options)
+                publishers, clock = _publishers(node, reader, options), _clock(node, options)
+                # Nothing here could resume a paused start.
+                Player._cancelled.wait(None if options.start_paused else options.delay)
+                while self._once(reader, options, publishers, clock) and options.loop:
+                    pass
+                timeout = options.wait_acked_timeout  # [ms]; 0 waits for ever
+                for publisher in publishers.values() if timeout >= 0 and not Player._cancelled.is_set() else ():
+                    publisher.wait_for_all_acked(Duration(nanoseconds=timeout * 1_000_000 or -1))
             finally:
                 node.destroy_node()
 
     @staticmethod
-    def _run(node: Node, playing: _Playing, options: PlayOptions) -> None:
-        logger = node.get_logger()
-        logger.info(f"Set rate to {options.rate:g}")
-        logger.info(f"Playback duration value: {options.playback_duration:f}")
-        logger.info(f"Playback until timestamp: {options.playback_until_timestamp}")
-        if options.start_paused:
-            Player._cancelled.wait()  # nothing here could resume it
-        Player._cancelled.wait(options.delay)
-        while playing.once() and options.loop:
-            pass
-        if not Player._cancelled.is_set():
-            playing.finish()
+    def _once(
+        reader: SequentialReader, options: PlayOptions, publishers: dict[str, Publisher], clock: Callable[[int], None]
+    ) -> bool:
+        """Play from start to end. False if cancelled."""
+        metadata = reader.get_metadata()
+        start = metadata.starting_time.nanoseconds + int(options.start_offset * 1e9)
+        end = metadata.starting_time.nanoseconds + metadata.duration.nanoseconds
+        if options.playback_duration >= 0:
+            end = min(end, start + int(options.playback_duration * 1e9))
+        if options.playback_until_timestamp >= 0:
+            end = min(end, options.playback_until_timestamp)
+        reader.seek(start)
+        begun, rate, frequency = time.monotonic_ns(), options.rate, options.clock_publish_frequency
+        tick = start if frequency > 0 else end + 1  # bag time of the next clock message [ns]
+        while reader.has_next():
+            topic, message, stamp = reader.read_next()
+            if stamp > end:
+                break
+            while (now := start + int((time.monotonic_ns() - begun) * rate)) < stamp or now >= tick:
+                if now >= tick:
+                    clock(now)
+                    tick = now + int(rate * 1e9 / frequency) if frequency > 0 else 2**63
+                if Player._cancelled.wait(max(min(stamp, tick) - now, 0) / rate / 1e9):
+                    return False
+            if topic in publishers:
+                if options.clock_publish_on_topic_publish and topic in (options.clock_topics or publishers):
+                    clock(stamp)
+                publishers[topic].publish(message)
+        return not Player._cancelled.is_set()

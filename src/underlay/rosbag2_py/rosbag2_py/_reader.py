@@ -124,7 +124,8 @@ class SequentialReader:
             raise RuntimeError("Bag is not open. Call open() before reading.")
         return self._readers
 
-    def _passes(self, topic: str) -> bool:
+    def passes(self, topic: str) -> bool:
+        """Whether the filter lets a topic through."""
         choice, service = self._filter, is_service_event(topic)
         wanted = choice.services_events if service else choice.topics
         unwanted = choice.exclude_service_events if service else choice.exclude_topics
@@ -145,7 +146,7 @@ class SequentialReader:
         """Go on from the current position with the current filter."""
         self._next = None
         everything = {topic.name for topic in self.get_all_topics_and_types()}
-        chosen = {topic for topic in everything if self._passes(topic)}
+        chosen = {topic for topic in everything if self.passes(topic)}
         if self._last is None:
             self._messages = self._stream(chosen)
             return

@@ -89,11 +89,6 @@ class TopicMetadata:
     offered_qos_profiles: list[QoS] = field(default_factory=list)
     type_description_hash: str = ""
 
-    def equals(self, other: "TopicMetadata") -> bool:
-        """Whether all but the id and the hash agree."""
-        ours = self.name, self.type, self.serialization_format, self.offered_qos_profiles
-        return ours == (other.name, other.type, other.serialization_format, other.offered_qos_profiles)
-
 
 @dataclass
 class TopicInformation:

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes bags."""
+"""Writes bags: MCAP files through the `mcap` library, and metadata.yaml."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from mcap.writer import CompressionType, Writer
 from rclpy.duration import Duration
 from rclpy.logging import get_logger
 from rclpy.time import Time
 
-from rosbag2_py._mcap import MINIMUM_SPLIT_SIZE, McapWriter
+from rosbag2_py import _metadata
 from rosbag2_py._message_definitions import LocalMessageDefinitionSource
-from rosbag2_py._metadata import MetadataIo
 from rosbag2_py._storage import (
     BagMetadata,
     ConverterOptions,
@@ -20,10 +20,18 @@ from rosbag2_py._storage import (
     StorageOptions,
     TopicInformation,
     TopicMetadata,
-    get_default_storage_id,
 )
 
-NEVER = 2**63 - 1  # starting time of a file without messages [ns]
+_NEVER = 2**63 - 1  # starting time of a file without messages [ns]
+_MINIMUM_SPLIT_SIZE = 1024  # [bytes]
+_CHUNK = 768 * 1024  # [bytes]
+# The library knows one compression level, so the two zstd presets differ in chunk size only.
+_PRESETS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "fastwrite": {"use_chunking": False},
+    "zstd_fast": {"compression": CompressionType.ZSTD},
+    "zstd_small": {"compression": CompressionType.ZSTD, "chunk_size": 4 * 1024 * 1024},
+}
 
 
 def get_registered_writers() -> set[str]:
@@ -36,18 +44,59 @@ def get_registered_compressors() -> set[str]:
     return {"zstd"}
 
 
+def get_registered_serializers() -> set[str]:
+    """Further serialization formats: none."""
+    return set()
+
+
+class _File:
+    """One MCAP file being written."""
+
+    def __init__(self, path: Path, preset: str) -> None:
+        self.path = path
+        self.start, self.end, self.count = _NEVER, 0, 0
+        self._stream = path.open("wb")
+        settings = {"chunk_size": _CHUNK, "compression": CompressionType.NONE, "enable_crcs": False} | _PRESETS[preset]
+        self.writer = Writer(self._stream, **settings)
+        self.writer.start(profile="ros2")
+        self._schemas: dict[str, int] = {}
+        self.channels: dict[str, int] = {}
+
+    def size(self) -> int:
+        """Bytes handed to the file so far."""
+        return self._stream.tell()
+
+    def create_topic(self, topic: TopicMetadata, definition: MessageDefinition) -> None:
+        if topic.type not in self._schemas:
+            text = definition.encoded_message_definition.encode()
+            self._schemas[topic.type] = self.writer.register_schema(topic.type, definition.encoding, text)
+        said = {
+            "offered_qos_profiles": _metadata.dump_qos(topic.offered_qos_profiles),
+            "topic_type_hash": topic.type_description_hash,
+        }
+        schema = self._schemas[topic.type]
+        self.channels[topic.name] = self.writer.register_channel(topic.name, topic.serialization_format, schema, said)
+
+    def information(self) -> FileInformation:
+        duration = Duration(nanoseconds=max(self.end - self.start, 0))
+        return FileInformation(self.path.name, Time(nanoseconds=self.start), duration, self.count)
+
+    def tell(self, metadata: BagMetadata) -> None:
+        """Leave what is known of the bag in the file itself, for a reindexer."""
+        self.writer.add_metadata("rosbag2", {"serialized_metadata": _metadata.dump(_metadata.encode(metadata))})
+
+    def close(self) -> None:
+        self.writer.finish()
+        self._stream.close()
+
+
 class SequentialWriter:
     """Writes one bag at a time, straight to the file; `max_cache_size` means nothing here."""
 
     def __init__(self) -> None:
-        self._storage: McapWriter | None = None
+        self._files: list[_File] = []
         self._options = StorageOptions("")
-        self._metadata = BagMetadata()
-        self._topics: dict[str, TopicInformation] = {}
-        self._definitions: dict[str, MessageDefinition] = {}
-        self._source = LocalMessageDefinitionSource()
-        self._start = self._file_start = NEVER
-        self._end = self._file_end = 0
+        self._topics: dict[str, tuple[TopicInformation, MessageDefinition]] = {}
 
     def __del__(self) -> None:
         self.close()
@@ -57,98 +106,90 @@ class SequentialWriter:
 
         Raises:
             RuntimeError: the folder exists, or the options make no sense.
-            NotImplementedError: a storage other than mcap, snapshots, or a change of serialization format.
+            NotImplementedError: a storage other than mcap, its configuration file, snapshots, or a change of
+                serialization format.
         """
-        if self._storage is not None:
+        if self._files:
             return
+        options, folder = storage_options, Path(storage_options.uri)
         if converter_options.input_serialization_format != converter_options.output_serialization_format:
             raise NotImplementedError("rosbag2_cpp: conversion of serialization formats")
-        folder = Path(storage_options.uri)
+        if options.storage_id == "sqlite3" or options.snapshot_mode or options.storage_config_uri:
+            raise NotImplementedError("rosbag2: writing sqlite3, snapshot mode, storage_config_uri")
         if folder.is_dir():
             raise RuntimeError(f"Bag directory already exists ({folder}), can't overwrite existing bag")
-        storage_id = storage_options.storage_id or get_default_storage_id()
-        if storage_id == "sqlite3":
-            raise NotImplementedError("rosbag2_storage_sqlite3: writing")
-        if storage_id != "mcap":
+        if options.storage_id not in ("", "mcap"):
             raise RuntimeError("No storage could be initialized. Abort")
-        if 0 < storage_options.max_bagfile_size < MINIMUM_SPLIT_SIZE:
+        if (options.storage_preset_profile or "none") not in _PRESETS:
             raise RuntimeError(
-                f"Invalid bag splitting size given. Please provide a value greater than {MINIMUM_SPLIT_SIZE}. "
-                f"Specified value of {storage_options.max_bagfile_size}"
+                "unknown MCAP storage preset profile (valid options are 'none', 'fastwrite', 'zstd_fast', "
+                f"'zstd_small'): {options.storage_preset_profile}"
             )
-        if storage_options.snapshot_mode:
-            raise NotImplementedError("rosbag2_cpp: snapshot mode")
+        if 0 < options.max_bagfile_size < _MINIMUM_SPLIT_SIZE:
+            raise RuntimeError(
+                f"Invalid bag splitting size given. Please provide a value greater than {_MINIMUM_SPLIT_SIZE}. "
+                f"Specified value of {options.max_bagfile_size}"
+            )
         folder.mkdir(parents=True)
-        self._options = storage_options
-        self._topics, self._definitions = {}, {}
-        self._start, self._end = NEVER, 0
-        self._metadata = BagMetadata(
-            storage_identifier=storage_id,
-            starting_time=Time(nanoseconds=NEVER),
-            custom_data=dict(storage_options.custom_data),
-            ros_distro=os.environ.get("ROS_DISTRO", ""),
-        )
+        self._options, self._topics = options, {}
         self._open_file()
 
+    def _metadata(self) -> BagMetadata:
+        start, end = min(file.start for file in self._files), max(file.end for file in self._files)
+        files = [file.information() for file in self._files]
+        topics = [info for info, _ in self._topics.values()]
+        return BagMetadata(
+            storage_identifier="mcap",
+            relative_file_paths=[file.path for file in files],
+            files=files,
+            duration=Duration(nanoseconds=max(end - start, 0)),
+            starting_time=Time(nanoseconds=start),
+            message_count=sum(info.message_count for info in topics),
+            topics_with_message_count=topics,
+            custom_data=dict(self._options.custom_data),
+            ros_distro=os.environ.get("ROS_DISTRO", ""),
+        )
+
     def _open_file(self) -> None:
-        count = len(self._metadata.files)
         folder = Path(self._options.uri)
-        self._storage = McapWriter(replace(self._options, uri=str(folder / f"{folder.name}_{count}")))
-        name = self._storage.path.name
-        self._file_start, self._file_end = NEVER, 0
-        self._metadata.relative_file_paths.append(name)
-        self._metadata.files.append(FileInformation(name, Time(nanoseconds=NEVER), Duration(), 0))
-        self._storage.update_metadata(self._metadata)
-        for topic, info in self._topics.items():
-            self._storage.create_topic(info.topic_metadata, self._definitions[topic])
+        path = folder / f"{folder.name}_{len(self._files)}.mcap"
+        self._files.append(_File(path, self._options.storage_preset_profile or "none"))
+        self._files[-1].tell(self._metadata())
+        for info, definition in self._topics.values():
+            self._files[-1].create_topic(info.topic_metadata, definition)
 
-    def _update_metadata(self) -> None:
-        metadata = self._metadata
-        metadata.starting_time = Time(nanoseconds=self._start)
-        metadata.duration = Duration(nanoseconds=max(self._end - self._start, 0))
-        metadata.topics_with_message_count = list(self._topics.values())
-        metadata.message_count = sum(info.message_count for info in self._topics.values())
-        file = metadata.files[-1]
-        file.starting_time = Time(nanoseconds=self._file_start)
-        file.duration = Duration(nanoseconds=max(self._file_end - self._file_start, 0))
+    def split_bagfile(self) -> None:
+        """Go on in a new file."""
+        self._file("splitting").tell(self._metadata())
+        self._file("splitting").close()
+        self._open_file()
 
-    def _close_file(self) -> None:
-        self._update_metadata()
-        self._opened("closing").update_metadata(self._metadata)
-        self._opened("closing").close()
-
-    def _opened(self, before: str) -> McapWriter:
-        if self._storage is None:
+    def _file(self, before: str) -> _File:
+        if not self._files:
             raise RuntimeError(f"Bag is not open. Call open() before {before}.")
-        return self._storage
+        return self._files[-1]
 
     def close(self) -> None:
         """Finish the file and write metadata.yaml."""
-        if self._storage is not None:
-            self._close_file()
-            self._storage = None
-            MetadataIo().write_metadata(self._options.uri, self._metadata)
+        if self._files:
+            metadata = self._metadata()
+            self._files[-1].tell(metadata)
+            self._files[-1].close()
+            self._files = []
+            _metadata.MetadataIo().write_metadata(self._options.uri, metadata)
 
     def create_topic(self, topic: TopicMetadata) -> None:
         """Announce a topic; once is enough."""
         if topic.name in self._topics:
             return
-        storage = self._opened("writing")
+        file = self._file("writing")
         try:
-            definition = self._source.get_full_text(topic.type)
+            definition = LocalMessageDefinitionSource().get_full_text(topic.type)
         except RuntimeError as reason:  # services included
             get_logger("rosbag2_cpp").warning(f"{topic.name}: {reason}; the bag will lack it")
-            definition = MessageDefinition(topic.type, "unknown", "", "")
-        self._topics[topic.name] = TopicInformation(topic, 0)
-        self._definitions[topic.name] = definition
-        storage.create_topic(topic, definition)
-
-    def remove_topic(self, topic: TopicMetadata) -> None:
-        """Forget a topic that nothing was written on."""
-        self._opened("removing")
-        if self._topics.pop(topic.name, None) is None:
-            raise RuntimeError(f'Failed to remove the non-existing topic "{topic.name}"!')
-        del self._definitions[topic.name]
+            definition = MessageDefinition(topic.type, "", "", "")
+        self._topics[topic.name] = TopicInformation(topic, 0), definition
+        file.create_topic(topic, definition)
 
     def write(self, topic_name: str, message: bytes, recv_timestamp: int, send_timestamp: int | None = None) -> None:
         """Write a serialized message.
@@ -163,35 +204,21 @@ class SequentialWriter:
             RuntimeError: the bag is not open or the topic was not created.
             TypeError: the message is not bytes.
         """
-        storage = self._opened("writing")
+        file, options, time = self._file("writing"), self._options, recv_timestamp
         if not isinstance(message, bytes):
             raise TypeError(f"write(): incompatible function arguments: message is {type(message).__name__}, not bytes")
-        options = self._options
-        if 0 <= recv_timestamp < options.start_time_ns or 0 <= options.end_time_ns < recv_timestamp:
+        if 0 <= time < options.start_time_ns or 0 <= options.end_time_ns < time:
             return
-        info = self._topics.get(topic_name)
-        if info is None:
+        if topic_name not in self._topics:
             raise RuntimeError(f"Failed to write on topic '{topic_name}'. Call create_topic() before first write.")
-        if (options.max_bagfile_size and storage.size() >= options.max_bagfile_size) or (
-            options.max_bagfile_duration
-            and recv_timestamp - self._file_start > options.max_bagfile_duration * 1_000_000_000
+        if 0 < options.max_bagfile_size <= file.size() or (
+            0 < options.max_bagfile_duration * 1_000_000_000 < time - file.start
         ):
             self.split_bagfile()
-            storage = self._opened("writing")
-        storage.write(topic_name, message, recv_timestamp, recv_timestamp if send_timestamp is None else send_timestamp)
-        info.message_count += 1
-        self._metadata.files[-1].message_count += 1
-        if recv_timestamp < self._file_start:
-            self._file_start, self._start = recv_timestamp, min(self._start, recv_timestamp)
-        if recv_timestamp > self._file_end:
-            self._file_end, self._end = recv_timestamp, max(self._end, recv_timestamp)
-
-    def split_bagfile(self) -> None:
-        """Go on in a new file."""
-        self._close_file()
-        self._open_file()
-
-    def take_snapshot(self) -> bool:
-        """Upstream's answer outside of snapshot mode."""
-        get_logger("rosbag2_cpp").warning("SequentialWriter take_snaphot called when snapshot mode is disabled")
-        return False
+            file = self._files[-1]
+        file.writer.add_message(
+            file.channels[topic_name], time, message, time if send_timestamp is None else send_timestamp
+        )
+        self._topics[topic_name][0].message_count += 1
+        file.count += 1
+        file.start, file.end = min(file.start, time), max(file.end, time)
