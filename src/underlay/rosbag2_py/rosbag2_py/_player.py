@@ -114,7 +114,7 @@ class Player:
             end = min(end, options.playback_until_timestamp)
         reader.seek(start)
         begun, rate, frequency = time.monotonic_ns(), options.rate, options.clock_publish_frequency
-        tick = start if frequency > 0 else end + 1  # bag time of the next clock message [ns]
+        tick = start if frequency > 0 else 2**63  # bag time of the next clock message [ns]
         while reader.has_next():
             topic, message, stamp = reader.read_next()
             if stamp > end:
@@ -122,7 +122,7 @@ class Player:
             while (now := start + int((time.monotonic_ns() - begun) * rate)) < stamp or now >= tick:
                 if now >= tick:
                     clock(now)
-                    tick = now + int(rate * 1e9 / frequency) if frequency > 0 else 2**63
+                    tick = now + int(rate * 1e9 / frequency)
                 if Player._cancelled.wait(max(min(stamp, tick) - now, 0) / rate / 1e9):
                     return False
             if topic in publishers:
