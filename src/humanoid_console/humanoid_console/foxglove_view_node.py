@@ -10,9 +10,12 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 
 from humanoid_console.names import compile_patterns, shown_names
-from humanoid_console.view_server import LATCHED, Offer, ViewServer
+from humanoid_console.view_server import Offer, ViewServer
 from humanoid_core import ros
 from humanoid_core.definitions import DefinitionError, full_text
+
+# Depth of latched subscriptions: several publishers, each with what it keeps, answer at once (tf_static).
+LATCHED = 100
 
 
 class FoxgloveViewNode(Node):
@@ -88,10 +91,10 @@ class FoxgloveViewNode(Node):
 
     def _follow_clients(self) -> None:
         """Subscribe to what is looked at, and to nothing else."""
-        watched = self._server.watched
-        for name in set(self._taken) - watched:
+        late, watched = self._server.take_late(), self._server.watched
+        # Subscribing anew brings what the publishers keep; earlier clients of the topic get it a second time.
+        for name in set(self._taken) - watched | set(self._taken) & late:
             self.destroy_subscription(self._taken.pop(name))
-            self._server.forget(name)
         for name in watched - set(self._taken):
             if name in self._shown:
                 self._taken[name] = self._subscribe(name, self._shown[name])

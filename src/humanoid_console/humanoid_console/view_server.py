@@ -8,7 +8,6 @@ names, types and definitions, messages as bytes.
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,9 +15,6 @@ import foxglove
 from foxglove import websocket
 
 from humanoid_core.errors import HumanoidError
-
-# Latched messages kept for clients that come later: enough for tf_static, where each broadcaster keeps its own.
-LATCHED = 32
 
 
 class ServerError(HumanoidError):
@@ -42,7 +38,7 @@ class Offer:
         topic: Name as clients see it.
         type: "package/msg/Name".
         definition: Its "ros2msg" text with everything it needs.
-        latched: Late clients get what was sent before they came.
+        latched: Its publishers keep what late clients need.
     """
 
     topic: str
@@ -56,7 +52,6 @@ class _Channel:
     offer: Offer
     channel: foxglove.Channel
     clients: set[int] = field(default_factory=set)
-    kept: deque[tuple[bytes, int]] = field(default_factory=lambda: deque(maxlen=LATCHED))
 
 
 class ViewServer:
@@ -87,6 +82,7 @@ class ViewServer:
         self._lock = threading.Lock()
         self._by_topic: dict[str, _Channel] = {}
         self._by_id: dict[int, _Channel] = {}
+        self._late: set[str] = set()
         self._context = foxglove.Context()
         capabilities = [websocket.Capability.Time] if with_time else []
         try:
@@ -158,17 +154,14 @@ class ViewServer:
         """
         with self._lock:
             entry = self._by_topic.get(topic)
-            if entry is None:
-                return
-            if entry.offer.latched:
-                entry.kept.append((message, stamp_ns))
-        entry.channel.log(message, log_time=stamp_ns)
+        if entry is not None:
+            entry.channel.log(message, log_time=stamp_ns)
 
-    def forget(self, topic: str) -> None:
-        """Drop what was kept of a latched topic: nobody looks, so it is no longer kept up to date."""
+    def take_late(self) -> set[str]:
+        """Latched topics that a further client came to since the last call: what their publishers keep is due again."""
         with self._lock:
-            if topic in self._by_topic:
-                self._by_topic[topic].kept.clear()
+            late, self._late = self._late, set()
+        return late
 
     def tell_time(self, stamp_ns: int) -> None:
         """Tell clients the simulated time [ns]."""
@@ -185,11 +178,9 @@ class ViewServer:
             entry = self._by_id.get(channel)
             if entry is None:
                 return
-            again = list(entry.kept) if entry.clients else []
+            if entry.clients and entry.offer.latched:
+                self._late.add(entry.offer.topic)
             entry.clients.add(client)
-        # A message can only go to all clients of a topic; the older ones get the same latched message once more.
-        for message, stamp_ns in again:
-            entry.channel.log(message, log_time=stamp_ns)
         self._changed()
 
     def _unsubscribed(self, client: int, channel: int) -> None:

@@ -44,7 +44,8 @@ class Turning:
 def context():
     os.environ["ROS_DOMAIN_ID"] = "31"
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    defaults = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["foxglove_view"]["ros__parameters"]
+    (section,) = yaml.safe_load(CONFIG.read_text(encoding="utf-8")).values()
+    defaults = section["ros__parameters"]
     given = {**defaults, "port": 0, "discovery_period": 0.1}
     arguments = ["--ros-args", "-r", "__ns:=/g1"]
     for name, value in given.items():

@@ -12,8 +12,8 @@ from humanoid_description.errors import DescriptionError, child
 def completed(theirs: str, ours: str, file: str | Path) -> str:
     """A maker's URDF with our frames, and our primitives for the collision shape of links that they give as meshes.
 
-    Frames are our links without mass that hang on fixed joints: REP-120 names, optical frames, pads, our root. Meshes to
-    look at stay theirs. The robot's name becomes ours, as the SRDF has it.
+    Frames are our links without mass that hang on fixed joints: REP-120 names, optical frames, pads, our root. Meshes
+    to look at stay theirs. The robot's name becomes ours, as the SRDF has it.
 
     Args:
         theirs: URDF text of the maker.
