@@ -5,6 +5,7 @@ import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 import zstandard
@@ -68,8 +69,9 @@ def _describe(path: Path, reader: Reader) -> BagMetadata:
     metadata.starting_time = Time(nanoseconds=reader.start_time)
     metadata.duration = Duration(nanoseconds=max(reader.duration - 1, 0))  # rosbags counts both ends
     for one in reader.connections:
-        offers = [{**qos._asdict(), **_plain(qos)} for qos in one.ext.offered_qos_profiles]
-        topic = TopicMetadata(one.id, one.topic, one.msgtype, one.ext.serialization_format)
+        extra: Any = one.ext
+        offers = [{**qos._asdict(), **_plain(qos)} for qos in extra.offered_qos_profiles]
+        topic = TopicMetadata(one.id, one.topic, one.msgtype, extra.serialization_format)
         topic.offered_qos_profiles = [_qos.decode(node) for node in offers]
         topic.type_description_hash = hashes.get(one.topic, one.digest)
         metadata.topics_with_message_count.append(TopicInformation(topic, one.msgcount))

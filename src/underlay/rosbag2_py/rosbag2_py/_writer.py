@@ -56,8 +56,8 @@ class _File:
         self.path = path
         self.start, self.end, self.count = _NEVER, 0, 0
         self._stream = path.open("wb")
-        settings = {"chunk_size": _CHUNK, "compression": CompressionType.NONE, "enable_crcs": False} | _PRESETS[preset]
-        self.writer = Writer(self._stream, **settings)
+        settings: dict[str, Any] = {"chunk_size": _CHUNK, "compression": CompressionType.NONE, "enable_crcs": False}
+        self.writer = Writer(self._stream, **(settings | _PRESETS[preset]))
         self.writer.start(profile="ros2")
         self._schemas: dict[str, int] = {}
         self.channels: dict[str, int] = {}
@@ -216,9 +216,8 @@ class SequentialWriter:
         ):
             self.split_bagfile()
             file = self._files[-1]
-        file.writer.add_message(
-            file.channels[topic_name], time, message, time if send_timestamp is None else send_timestamp
-        )
+        sent = time if send_timestamp is None else send_timestamp
+        file.writer.add_message(file.channels[topic_name], time, message, sent)
         self._topics[topic_name][0].message_count += 1
         file.count += 1
         file.start, file.end = min(file.start, time), max(file.end, time)
