@@ -13,12 +13,12 @@ import numpy as np
 from markupsafe import Markup
 
 from humanoid_dataset import pictures
-from humanoid_dataset.episode import Episode, Stream
+from humanoid_dataset.episode import Episode
 from humanoid_dataset.latency import Latency
 from humanoid_dataset.picture_checks import color_topics, depth_topics, spread
-from humanoid_dataset.results import CheckLimits, StreamRule
+from humanoid_dataset.results import CheckLimits
 from humanoid_dataset.robot import RobotFacts
-from humanoid_dataset.stream_checks import expected_rate, rule_of, sync_residuals
+from humanoid_dataset.stream_checks import expected_rate, pauses, rule_of, sync_residuals
 from humanoid_dataset.svg import Chart, histogram, span
 from humanoid_dataset.tracking import Tracking, wrist_error
 
@@ -152,11 +152,11 @@ def joints(tracking: Tracking, names: Iterable[str], title: str, offset: float) 
     return Figure(title, body, (("s0", "commanded"), ("s1", "measured")), "Position [rad] over time.", wide=True)
 
 
-def tracking_error(tracking: Tracking, limits: CheckLimits, offset: float) -> Figure | None:
-    """Largest and median joint error over time once the lag is taken out."""
-    if not np.isfinite(tracking.error).any():
+def tracking_error(tracking: Tracking, limits: CheckLimits, robot: RobotFacts, offset: float) -> Figure | None:
+    """Largest and median joint error over time once the lag is taken out, fingers left out."""
+    magnitudes = np.abs(tracking.error[:, [name not in robot.fingers for name in tracking.names]])
+    if not np.isfinite(magnitudes).any():
         return None
-    magnitudes = np.abs(tracking.error)
     some = np.isfinite(magnitudes).any(axis=1)
     worst, middle = (np.full(len(some), np.nan) for _ in range(2))
     worst[some], middle[some] = np.nanmax(magnitudes[some], axis=1), np.nanmedian(magnitudes[some], axis=1)
@@ -170,11 +170,11 @@ def tracking_error(tracking: Tracking, limits: CheckLimits, offset: float) -> Fi
         "Joint tracking error",
         chart.html("joint tracking error over time"),
         (("s1", "worst joint"), ("s0", "median joint")),
-        f"|commanded − measured| [rad] over time{lag}.",
+        f"|commanded − measured| [rad] over time{lag}, fingers left out.",
     )
 
 
-def error_by_joint(tracking: Tracking, limits: CheckLimits) -> Figure | None:
+def error_by_joint(tracking: Tracking, limits: CheckLimits, robot: RobotFacts) -> Figure | None:
     """95th percentile of the error of each joint as bars, worst first."""
     p95 = tracking.percentile(95)
     order = [int(i) for i in np.argsort(-np.nan_to_num(p95, nan=-1.0)) if np.isfinite(p95[i])][:12]
@@ -188,12 +188,13 @@ def error_by_joint(tracking: Tracking, limits: CheckLimits) -> Figure | None:
         low = len(order) - row - 1
         name = _plain(tracking.names[index])
         chart.text(0.0, low + 0.5, name, "tick end", dx=-6)
-        over = p95[index] > limits.tracking.error_p95
-        chart.box(
-            0.0, float(p95[index]), low + 0.15, low + 0.85, "bar bad" if over else "bar s0", f"{name} {p95[index]:.4f}"
-        )
+        finger = tracking.names[index] in robot.fingers
+        css = "bar calm" if finger else "bar bad" if p95[index] > limits.tracking.error_p95 else "bar s0"
+        chart.box(0.0, float(p95[index]), low + 0.15, low + 0.85, css, f"{name} {p95[index]:.4f}")
     return Figure(
-        "Tracking error by joint", chart.html("95th percentile by joint"), note="95th percentile [rad], worst first."
+        "Tracking error by joint",
+        chart.html("95th percentile by joint"),
+        note="95th percentile [rad], worst first; fingers, which stop at what they hold, in grey.",
     )
 
 
@@ -308,7 +309,7 @@ def streams_strip(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> F
         times = (stream.stamps if stream.stamped else stream.received).astype(np.int64)
         for begin, stop, css in _rate_runs((times - start) * 1e-9, seconds, wanted):
             chart.box(begin, stop, low + 0.2, low + 0.8, css, f"{stream.topic}: {begin:.2f} to {stop:.2f} s")
-        for begin, stop in _pauses(stream, start, end, rule):
+        for begin, stop in pauses(episode, stream, rule, limits) if rule else []:
             chart.box(
                 begin,
                 stop,
@@ -476,23 +477,6 @@ def _rate_runs(times: np.ndarray, seconds: float, rate: float) -> list[tuple[flo
         else:
             runs.append((float(edges[index]), float(edges[index + 1]), css))
     return runs
-
-
-def _pauses(stream: Stream, start: int, end: int, rule: StreamRule | None) -> list[tuple[float, float]]:
-    """Pauses longer than allowed, in seconds of the episode."""
-    if rule is None or rule.max_gap is None:
-        return []
-    max_gap = rule.max_gap
-    steps = np.diff(stream.stamps) * 1e-9
-    found = [
-        ((int(stream.stamps[i]) - start) * 1e-9, (int(stream.stamps[i + 1]) - start) * 1e-9)
-        for i in np.flatnonzero(steps > max_gap)
-    ]
-    if (int(stream.received[0]) - start) * 1e-9 > max_gap and not rule.late_start:
-        found.append((0.0, (int(stream.received[0]) - start) * 1e-9))
-    if (end - int(stream.received[-1])) * 1e-9 > max_gap:
-        found.append(((int(stream.received[-1]) - start) * 1e-9, (end - start) * 1e-9))
-    return found
 
 
 def _in_base(cloud: np.ndarray, frame: str, stamp: int, episode: Episode, robot: RobotFacts) -> np.ndarray:

@@ -73,8 +73,8 @@ def page_of(verdict: Verdict, limits: CheckLimits) -> Page:
             for side, names in arms.items()
         ],
         lambda: figures.joints(tracking, rest, "Waist and head", offset),
-        lambda: figures.tracking_error(tracking, limits, offset),
-        lambda: figures.error_by_joint(tracking, limits),
+        lambda: figures.tracking_error(tracking, limits, robot, offset),
+        lambda: figures.error_by_joint(tracking, limits, robot),
         lambda: figures.wrists(tracking, robot, offset),
         lambda: figures.teleop_error(episode),
         lambda: figures.latency_histogram(latency(episode)),

@@ -61,11 +61,13 @@ class StreamRule:
     """What is expected of the topics that match a pattern. Rates in Hz by stamps, gaps in s.
 
     `late_start`: the stream may begin at any time in the episode, such as commands, which nobody sends before engaging.
+    `repeats`: two messages may carry the same stamp, such as a status that is sent on each change.
     """
 
     topic: str
     required: bool
     late_start: bool = False
+    repeats: bool = False
     at_least: int = 1
     rate: float | None = None
     rate_min: float | None = None
@@ -77,6 +79,7 @@ class TimingLimits:
     """Section `timing`; units in the file."""
 
     rate_tolerance: float
+    ends: float
     loss: float
     skew: float
     missing: float

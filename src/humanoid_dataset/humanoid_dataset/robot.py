@@ -30,6 +30,7 @@ class RobotFacts:
         acceleration: Acceleration limits by joint [rad/s² or m/s²]; a URDF has none.
         rates: Nominal rate of each sensor topic of this robot [Hz]; empty where unknown.
         commanded: Joints that may be commanded; empty where unknown.
+        fingers: Joints that stop at what they hold, so that their tracking says nothing.
         arms: Joint names by arm, for plots.
         wrists: Link of each wrist, for example {"left": "left_wrist_yaw_link"}.
         source: Where the limits come from, for people.
@@ -44,6 +45,7 @@ class RobotFacts:
     acceleration: dict[str, float] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
     commanded: list[str] = field(default_factory=list)
+    fingers: list[str] = field(default_factory=list)
     arms: dict[str, list[str]] = field(default_factory=dict)
     wrists: dict[str, str] = field(default_factory=dict)
     source: str = "nothing"
@@ -106,6 +108,7 @@ def _with_config(facts: RobotFacts, data: dict[str, Any], path: Path) -> RobotFa
             acceleration={name: joint["acceleration"] for name, joint in joints.items()},
             rates=_rates(data),
             commanded=[name for group in data["commanded"] for name in groups[group]],
+            fingers=[name for hand in data.get("hands", {}).values() for name in groups[hand["group"]]],
             arms={side: list(groups[arm["group"]]) for side, arm in arms.items()},
             wrists={side: arm["wrist_frame"] for side, arm in arms.items()},
             source=f"{facts.source} and {path.name}" if facts.kinematics else path.name,

@@ -82,12 +82,11 @@ def gaps(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResul
         rule = rule_of(stream.topic, limits)
         if rule is None or rule.max_gap is None or not len(stream):
             continue
-        length, where, count = longest_gap(episode, stream, rule.max_gap, rule.late_start)
-        counted += count
-        if length / rule.max_gap > worst:
-            worst = length / rule.max_gap
-            detail = f"{stream.topic} {where}"
-            result = at_most("gaps", length, rule.max_gap, "s", detail)
+        counted += len(pauses(episode, stream, rule, limits))
+        for length, allowed, where in longest_gaps(episode, stream, rule, limits):
+            if length / allowed > worst:
+                worst = length / allowed
+                result = at_most("gaps", length, allowed, "s", f"{stream.topic} {where}")
     if counted:
         result = replace(result, detail=f"{counted} gap(s), worst: {result.detail}")
     return result
@@ -121,9 +120,10 @@ def monotonic(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> Check
     """Stamps of each stream only ever increase."""
     faults = {}
     for stream in episode.streams.values():
-        if stream.stamped and not stream.latched and rule_of(stream.topic, limits) is not None:
+        rule = rule_of(stream.topic, limits)
+        if stream.stamped and not stream.latched and rule is not None:
             steps = np.diff(stream.stamps)
-            back = int((steps <= 0).sum()) if stream.topic not in {"tf", "safety/status"} else int((steps < 0).sum())
+            back = int(((steps < 0) if rule.repeats else (steps <= 0)).sum())
             if back:
                 faults[stream.topic] = back
     detail = ", ".join(f"{topic} {count}" for topic, count in sorted(faults.items(), key=lambda item: -item[1])[:5])
@@ -175,27 +175,46 @@ def expected_rate(stream: Stream, rule: StreamRule | None, robot: RobotFacts) ->
     return robot.rates.get(stream.topic, rule.rate)
 
 
-def longest_gap(episode: Episode, stream: Stream, max_gap: float, late_start: bool = False) -> tuple[float, str, int]:
-    """Longest pause of a stream [s], where it is in words, and how many pauses are longer than `max_gap` [s].
+def longest_gaps(
+    episode: Episode, stream: Stream, rule: StreamRule, limits: CheckLimits
+) -> list[tuple[float, float, str]]:
+    """Longest pause between the messages of a stream and at either end of the episode: [s], allowed [s], where in words.
 
-    Between messages stamps count. At either end of the episode reception counts: a stamp may lie before the start.
-    A stream with `late_start` may begin at any time.
+    Between messages stamps count. At the ends reception counts, since a stamp may lie before the start, and streams are
+    given the time that a recorder needs to begin and end. A stream with `late_start` may begin at any time.
     """
+    assert rule.max_gap is not None
     start, end = episode.span
-    head = 0.0 if late_start else (int(stream.received[0]) - start) * 1e-9
-    tail = (end - int(stream.received[-1])) * 1e-9
-    pauses = np.diff(stream.stamps) * 1e-9
-    count = int((pauses > max_gap).sum()) + int(head > max_gap) + int(tail > max_gap)
-    found = [(head, "after the start"), (tail, "before the end")]
-    if len(pauses):
-        index = int(np.argmax(pauses))
-        found.append((float(pauses[index]), f"at {(int(stream.stamps[index]) - start) * 1e-9:.2f} s"))
-    length, where = max(found)
-    return length, where, count
+    at_ends = max(rule.max_gap, limits.timing.ends)
+    found = [((end - int(stream.received[-1])) * 1e-9, at_ends, "before the end")]
+    if not rule.late_start:
+        found.append(((int(stream.received[0]) - start) * 1e-9, at_ends, "after the start"))
+    steps = np.diff(stream.stamps) * 1e-9
+    if len(steps):
+        index = int(np.argmax(steps))
+        where = f"at {(int(stream.stamps[index]) - start) * 1e-9:.2f} s"
+        found.append((float(steps[index]), rule.max_gap, where))
+    return found
+
+
+def pauses(episode: Episode, stream: Stream, rule: StreamRule, limits: CheckLimits) -> list[tuple[float, float]]:
+    """Begin and end of each pause that is longer than allowed, in seconds of the episode; see `longest_gaps`."""
+    if rule.max_gap is None or not len(stream):
+        return []
+    start, end = episode.span
+    seconds = (stream.stamps - start) * 1e-9
+    found = [(float(seconds[i]), float(seconds[i + 1])) for i in np.flatnonzero(np.diff(seconds) > rule.max_gap)]
+    first, last = ((int(stream.received[i]) - start) * 1e-9 for i in (0, -1))
+    at_ends = max(rule.max_gap, limits.timing.ends)
+    if first > at_ends and not rule.late_start:
+        found.append((0.0, first))
+    if (end - start) * 1e-9 - last > at_ends:
+        found.append((last, (end - start) * 1e-9))
+    return found
 
 
 def sync_residuals(episode: Episode) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """By stream: distance from the frame's instant in each frame that has it [s]; in how many frames it is missing."""
+    """By stream: distance from the instant of each frame that has it [s]; in how many frames it is missing."""
     residuals: dict[str, list[float]] = {}
     missing: dict[str, int] = {}
     for frame in episode.messages("sync/frame"):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from synthetic import ROBOT_CONFIG, Plan, change, freeze, lose, write_episode
+from synthetic import ROBOT_CONFIG, TYPES, Plan, change, freeze, lose, write_episode
 
 from humanoid_core.errors import ConfigError
 from humanoid_dataset import check
@@ -221,6 +221,31 @@ def test_emergency_stop(verdict):
     found = verdict(Plan(defect=change("safety/status", lambda t: t > 2.5, stop)))
     assert failed(found) == {"emergency_stop"}
     assert result(found, "emergency_stop").detail == "stop button"
+
+
+def test_fingers_may_be_blocked_but_arms_may_not(tmp_path, verdict):
+    def block(message: Any) -> None:
+        message.position[4] = 0.0
+
+    plan = Plan(defect=change("joint_states", lambda t: True, block))
+    assert "tracking_error" in failed(verdict(plan))
+    hands = tmp_path / "hands.yaml"
+    hands.write_text(
+        yaml.safe_dump(
+            ROBOT_CONFIG
+            | {"groups": ROBOT_CONFIG["groups"] | {"hand": ["right_elbow"]}, "hands": {"right": {"group": "hand"}}}
+        )
+    )
+    assert judge(write_episode(tmp_path / "blocked", plan), LIMITS, hands).passed
+
+
+def test_status_may_repeat_a_stamp_and_measurements_may_not(verdict, tmp_path):
+    def late(message: Any) -> None:
+        message.header.stamp = TYPES.stamp(1.4)
+
+    assert verdict(Plan(defect=change("teleop/status", lambda t: abs(t - 1.5) < 1e-3, late))).passed
+    again = Plan(defect=change("imu/pelvis", lambda t: abs(t - 1.41) < 1e-3, late))
+    assert failed(judge(write_episode(tmp_path / "again", again), LIMITS)) >= {"monotonic"}
 
 
 def test_robot_that_does_not_follow(verdict):
