@@ -128,14 +128,14 @@ def test_topics_throttle_and_reload(bench: _Bench) -> None:
     assert (flange.header.frame_id, flange.child_frame_id, flange.transform.translation.z) == ("r/c", "r/tool", 0.5)
 
     start = bench.node.get_clock().now().nanoseconds - 1_000_000_000
-    for step in range(20):  # 10 ms apart: every fifth is due at 20 Hz
-        bench.node._on_joint_states(serialize_message(_state(["turn"], [0.1], start + step * 10_000_000)))
+    for step in range(20):  # 12 ms apart: every fifth is due at 20 Hz
+        bench.node._on_joint_states(serialize_message(_state(["turn"], [0.1], start + step * 12_000_000)))
     bench.mouth.publish(_state(["lift"], [0.2], start))  # joints published apart are throttled apart
     bench.turn(lambda: bench.moving and bench.moving[-1].transforms[0].child_frame_id == "r/a")
     by_turn = [one for one in bench.moving if one.transforms[0].child_frame_id == "r/b"]
     stamps = [one.transforms[0].header.stamp for one in by_turn]
     steps = np.diff([stamp.sec * 1_000_000_000 + stamp.nanosec for stamp in stamps])
-    assert steps.tolist() == [50_000_000] * 3
+    assert steps.tolist() == [60_000_000] * 3
     follow = by_turn[0].transforms[1]
     assert follow.child_frame_id == "r/c"
     assert follow.transform.rotation.z == pytest.approx(np.sin(0.3 / 2))

@@ -42,6 +42,15 @@ def test_interpolates_position_and_rotation_through_a_static_frame(buffer: tf2_r
     assert back.translation.x == pytest.approx(-2 * math.cos(math.pi / 4) - 2)
 
 
+def test_siblings_are_related_through_their_common_parent(buffer: tf2_ros.Buffer) -> None:
+    buffer.set_transform_static(_transform("base", "hand", 0.0, x=-1.0, yaw=math.pi / 2), "test")
+    found = buffer.lookup_transform("hand", "camera", _at(11.5)).transform
+    assert (found.translation.x, found.translation.y) == pytest.approx((0.0, -3.0))
+    assert found.rotation.z == pytest.approx(-math.sqrt(0.5))
+    moved = buffer.lookup_transform_full("base", _at(12), "base", _at(11), "world").transform
+    assert (moved.translation.x, moved.translation.y) == pytest.approx((0.0, 2.0))
+
+
 def test_zero_is_the_newest_common_time_and_static_frames_take_the_asked_one(buffer: tf2_ros.Buffer) -> None:
     assert buffer.lookup_transform("world", "camera", Time()).header.stamp.sec == 12
     assert buffer.lookup_transform("base", "camera", _at(77)).header.stamp.sec == 77
