@@ -175,7 +175,8 @@ def test_look_ahead_finds_what_came_too_late_for_live():
     assert [b.stamp - a.stamp for a, b in pairwise(frames)] == [33_333_333] * (len(frames) - 1)
     assert live.health()[3].missing > 50
     assert live.health()[3].late > 100
-    assert patient.health()[3].missing <= 2
+    inside = [frame for frame in frames if frame.stamp < START + 4 * SECOND]
+    assert sum(bool(frame.streams[3].flags & Flag.MISSING) for frame in inside) <= 1
 
 
 def test_memory_stays_bounded():
@@ -295,7 +296,7 @@ def test_time_that_jumps_begins_a_new_timeline():
 
 
 def pairs(rate: float, noise: float, spikes: float, ppm: float, seconds: float, seed: int) -> tuple[np.ndarray, ...]:
-    """True host time, device stamps and arrivals [ns]: one-sided jitter, spikes that hold up what follows, 2 ms least delay."""
+    """Host time, device stamps, arrivals [ns]: one-sided jitter, spikes that hold up others, 2 ms least delay."""
     rng = np.random.default_rng(seed)
     true = np.arange(0.0, seconds, 1.0 / rate)
     delay = 2e-3 + np.abs(rng.normal(0, noise, len(true)))

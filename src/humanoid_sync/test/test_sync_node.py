@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sync node: frames and status from real messages, in one process; and the same bag offline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import rclpy
+from humanoid_interfaces.msg import SyncedFrame, SyncedStream, SyncStatus
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import CameraInfo, JointState
+
+from humanoid_core import endpoints, ros
+from humanoid_core.convert import stamp_ns
+from humanoid_sync.sync_node import SyncNode
+
+ROOT = Path(__file__).parents[3]
+DEADLINE = 20.0  # [s]
+PLAN = """
+rate: 30.0
+deadline: 0.15
+streams:
+  - {name: joints, topic: joint_states, type: sensor_msgs/msg/JointState, rate: 100.0, policy: linear,
+     tolerance: 0.05, max_gap: 0.1, values: true}
+  - {name: head, topic: camera/head/color/camera_info, type: sensor_msgs/msg/CameraInfo, rate: 30.0, policy: nearest,
+     tolerance: 0.05, max_gap: 0.5}
+  - {name: dead, topic: camera/dead/color/camera_info, type: sensor_msgs/msg/CameraInfo, rate: 30.0, policy: nearest,
+     tolerance: 0.05, max_gap: 0.5}
+"""
+
+
+class Cell:
+    """The node, and a robot that publishes whenever the test asks."""
+
+    def __init__(self, plan: Path) -> None:
+        rclpy.init()
+        values = {"streams": str(plan), "poll_period": 0.005, "robot_name": "g1"}
+        overrides = [Parameter(name, value=value) for name, value in values.items()]
+        self.sync = SyncNode(namespace="/g1", parameter_overrides=overrides)
+        self.robot = Node("robot", namespace="/g1")
+        self.joints = ros.publisher(self.robot, endpoints.JOINT_STATES)
+        self.camera = ros.publisher(self.robot, endpoints.CAMERA_COLOR_INFO.at(camera="head"))
+        self.frames: list[SyncedFrame] = []
+        self.statuses: list[SyncStatus] = []
+        ros.subscribe(self.robot, endpoints.SYNC_FRAME, self.frames.append)
+        ros.subscribe(self.robot, endpoints.SYNC_STATUS, self.statuses.append)
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(self.sync)
+        self.executor.add_node(self.robot)
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Publish at about 100 Hz and turn the executor until something holds."""
+        end, i = time.monotonic() + DEADLINE, 0
+        while not condition():
+            assert time.monotonic() < end, "it never came to be"
+            stamp = self.robot.get_clock().now().to_msg()
+            joints = JointState(name=["a"], position=[stamp_ns(stamp) * 1e-9 % 1000.0])
+            joints.header.stamp = stamp
+            self.joints.publish(joints)
+            if i % 3 == 0:
+                info = CameraInfo()
+                info.header.stamp = stamp
+                self.camera.publish(info)
+            self.executor.spin_once(timeout_sec=0.01)
+            i += 1
+
+
+@pytest.fixture
+def cell(tmp_path: Path) -> Iterator[Cell]:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(PLAN)
+    made = Cell(plan)
+    yield made
+    made.robot.destroy_node()
+    made.sync.destroy_node()
+    rclpy.try_shutdown()
+
+
+def test_frames_and_status(cell):
+    cell.until(lambda: sum(frame.streams[0].values != cell.frames[0].streams[0].values for frame in cell.frames) > 20)
+    cell.until(lambda: len(cell.statuses) > 1)
+    numbers = [frame.sequence for frame in cell.frames]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    good = [frame for frame in cell.frames if len(frame.streams[0].source_stamps) == 2]
+    assert good
+    for frame in good:
+        joints, _, dead = frame.streams
+        assert joints.values[0] == pytest.approx(stamp_ns(frame.header.stamp) * 1e-9 % 1000.0, abs=1e-3)
+        assert dead.flags & SyncedStream.MISSING
+    status = cell.statuses[-1]
+    assert [stream.name for stream in status.streams] == ["joints", "head", "dead"]
+    assert "dead: nothing received yet" in status.warnings
+    assert status.streams[0].messages > 20
+    assert status.frames >= len(cell.frames)
+
+
+def test_the_shipped_plan_loads():
+    from humanoid_sync.streams import load_plan
+
+    for file in (ROOT / "config" / "sync").glob("*.yaml"):
+        assert len(load_plan(file).streams) > 5
