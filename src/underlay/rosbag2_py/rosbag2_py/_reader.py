@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads bags of both storages, their messages compressed or not, through the `rosbags` library."""
 
-import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any
 
 import yaml
 import zstandard
-from mcap.exceptions import McapError
 from mcap.reader import make_reader
 from rclpy.duration import Duration
 from rclpy.time import Time
@@ -55,7 +53,7 @@ def _describe(path: Path, reader: Reader) -> BagMetadata:
     metadata = BagMetadata(bag_size=path.stat().st_size, storage_identifier=_SUFFIXES[path.suffix])
     hashes: dict[str, str] = {}
     if path.suffix == ".mcap":
-        with path.open("rb") as stream, contextlib.suppress(McapError):  # it may have been cut off while written
+        with path.open("rb") as stream:
             said = make_reader(stream)
             for record in said.iter_metadata():
                 if record.name == "rosbag2" and "serialized_metadata" in record.metadata:
