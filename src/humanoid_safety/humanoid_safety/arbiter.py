@@ -33,8 +33,9 @@ class Source:
 class Arbiter:
     """Decides who commands.
 
-    A person's source is enabled while the dead-man is held, whatever was selected. Planning and policy need a grant, which
-    ends by itself, by another selection, or when a person takes over: the robot never goes on by itself after a take-over.
+    A person's source is enabled while the dead-man is held, whatever was selected. Planning and policy need a grant,
+    which ends by itself, by another selection, or when a person takes over: the robot never goes on by itself after
+    a take-over.
 
     Args:
         sources: All sources, each name once.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The exact discrete braking law.
 
-Commands leave once per period dt. A joint that moves u in one period and then brakes at its limit moves u - A, u - 2A, ...
-in the following ones, where A = acceleration * dt^2, until less than A is left. The largest first step whose sum stays
-within a distance is what `braking_step` gives. The continuous law sqrt(2 a D) overshoots or asks for up to twice the
+Commands leave once per period dt. A joint that moves u in one period and then brakes at its limit moves u - A, u - 2A
+and so on in the following ones, where A = acceleration * dt^2, until less than A is left. The largest first step whose
+sum stays within a distance is what `braking_step` gives. The continuous law sqrt(2 a D) overshoots or asks for up to twice the
 deceleration when it is applied once per period; this one needs exactly the limit, at any rate.
 
 Everything here is in units of displacement per period (steps), so that no division by dt adds rounding.
@@ -32,7 +32,7 @@ def braking_step(distance: np.ndarray, brake: np.ndarray) -> np.ndarray:
 
 
 def braking_distance(step: np.ndarray, brake: np.ndarray) -> np.ndarray:
-    """How far a joint still moves after a step when it brakes at its limit from now on, (n,) [rad], signed like `step`."""
+    """How far a joint still moves after a step when it then brakes at its limit, (n,) [rad], signed like `step`."""
     size = np.abs(step)
     steps = np.floor(size / brake)
     return np.sign(step) * (steps * size - 0.5 * brake * steps * (steps + 1.0))

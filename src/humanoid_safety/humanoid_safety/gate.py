@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole safety core: sources, arbiter, states and limiter behind one door. Times are handed in, nothing is published.
+"""The whole safety core: sources, arbiter, states and limiter behind one door. Times are handed in.
 
-`now_ns` is the clock that stamps are on (ROS time, which may stand still, jump or be simulated); `steady` [s] never jumps and
-is what watchdogs run on.
+`now_ns` is the clock that stamps are on (ROS time, which may stand still, jump or be simulated); `steady` [s] never
+jumps and is what watchdogs run on.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ class SafetyGate:
     Args:
         limits: Limits of the n joints that may be commanded.
         others: The robot's other joints, which may not be commanded (legs).
-        deviation: Allowed difference of measured and commanded position, (n,) [rad]; infinite where a joint may be blocked
-            (fingers around an object).
+        deviation: Allowed difference of measured and commanded position, (n,) [rad]; infinite where a joint may be
+            blocked (fingers around an object).
         settings: Everything else.
     """
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 class StepGrid:
     """Times of the steps, a period apart.
 
-    Positions are limited step by step, so each step must stand for the same time. A timer that comes early or late by less
-    than half a period gets the grid's time, not its own; one that comes later gets the steps it missed as well; after a
-    stall or a jump of the clock the grid starts anew at the present.
+    Positions are limited step by step, so each step must stand for the same time. A timer that comes early or late by
+    less than half a period gets the grid's time, not its own; one that comes later gets the steps it missed as well;
+    after a stall or a jump of the clock the grid starts anew at the present.
 
     Args:
         period_ns: Time between two steps.

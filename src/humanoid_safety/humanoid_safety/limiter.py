@@ -32,8 +32,8 @@ class Limiter:
     limits the box is never empty, and every state inside it leads to a non-empty box again: by induction no state is
     reached from which a limit must be broken. A joint that starts outside its position limits may only come back.
 
-    A request that was followed exactly and is inside the box leaves unchanged, to the bit. One that was lost is approached
-    so that the distance to it can be braked: it is caught without overshoot and without hunting.
+    A request that was followed exactly and is inside the box leaves unchanged, to the bit. One that was lost is
+    approached so that the distance to it can be braked: it is caught without overshoot and without hunting.
 
     Args:
         limits: Limits of n joints.
@@ -134,7 +134,7 @@ class Limiter:
         return self._step(self.position)
 
     def _approach(self, request: np.ndarray) -> np.ndarray:
-        """Where to go when the last request was not met: along with the request, and nearer as fast as can be braked."""
+        """Where to go when the last request was not met: along with it, and nearer as fast as can be braked."""
         last = request if self._request is None else self._request
         if self._asked is not None:
             last = np.where(self._asked, last, request)

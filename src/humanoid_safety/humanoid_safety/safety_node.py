@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Empty, Float64
@@ -160,14 +161,14 @@ class SafetyNode(Node):
         message.velocity = array("d", command.velocity.tobytes())
         self._commands.publish(message)
         if self._trace is not None:
-            self._publish_trace(command)
+            self._publish_trace(self._trace, command)
 
-    def _publish_trace(self, command: Command) -> None:
+    def _publish_trace(self, topic: Publisher, command: Command) -> None:
         for stamp_ns in command.fresh:
             trace = StageTrace(stage="safety", source_stamp=convert.to_stamp(stamp_ns))
             trace.received = convert.to_stamp(self._received.get(stamp_ns, 0))
             trace.header.stamp = convert.to_stamp(time.time_ns())
-            self._trace.publish(trace)
+            topic.publish(trace)
             self._received = {stamp: came for stamp, came in self._received.items() if stamp > stamp_ns}
 
     def _report(self) -> None:

@@ -123,7 +123,7 @@ class Stopwatch:
         self._steady: float | None = None
 
     def set_scale(self, scale: float, steady: float) -> None:
-        """Set how many simulated seconds pass in a steady one; kept within 0.02 and 1: a deadline never gets shorter."""
+        """Set how many simulated seconds pass in a steady one, kept within 0.02 and 1: no deadline gets shorter."""
         self.at(steady)
         if scale == scale:  # not NaN
             self._scale = min(max(scale, 0.02), 1.0)

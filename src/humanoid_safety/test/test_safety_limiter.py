@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from humanoid_safety.braking import braking_distance, braking_step
@@ -52,7 +52,7 @@ def brute_braking_step(distance: float, brake: float) -> float:
 
 
 @given(st.floats(0.0, 3.0), st.floats(1e-6, 1e-2))
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True, phases=[Phase.generate])
 def test_braking_step_is_the_largest_that_can_be_braked(distance, brake):
     distance = min(distance, 500 * brake)
     found = braking_step(np.array([distance]), np.array([brake]))[0]
@@ -106,7 +106,7 @@ def requests_of(limits: JointLimits, seed: int, kinds: list[str], dt: float) -> 
 
 @pytest.mark.parametrize("rate", RATES)
 @given(adversaries())
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True, phases=[Phase.generate])
 def test_every_limit_is_kept_whatever_is_requested(rate, adversary):
     limits = some_limits()
     seed, kinds = adversary
