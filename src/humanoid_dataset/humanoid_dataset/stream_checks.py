@@ -178,7 +178,7 @@ def expected_rate(stream: Stream, rule: StreamRule | None, robot: RobotFacts) ->
 def longest_gaps(
     episode: Episode, stream: Stream, rule: StreamRule, limits: CheckLimits
 ) -> list[tuple[float, float, str]]:
-    """Longest pause between the messages of a stream and at either end of the episode: [s], allowed [s], where in words.
+    """Longest pauses, between messages and at both ends of the episode: length [s], allowed [s], where in words.
 
     Between messages stamps count. At the ends reception counts, since a stamp may lie before the start, and streams are
     given the time that a recorder needs to begin and end. A stream with `late_start` may begin at any time.
