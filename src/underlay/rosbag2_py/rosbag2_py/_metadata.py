@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """metadata.yaml: written as version 9, read from version 1 on."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,23 @@ from rclpy.time import Time
 from rosbag2_py import _qos
 from rosbag2_py._storage import METADATA_VERSION, BagMetadata, FileInformation, TopicInformation, TopicMetadata
 
-FILE_NAME = "metadata.yaml"
+_FILE_NAME = "metadata.yaml"
 _ROOT = "rosbag2_bagfile_information"
+# In the order of the file.
+_FIELDS = (
+    "version",
+    "storage_identifier",
+    "duration",
+    "starting_time",
+    "message_count",
+    "topics_with_message_count",
+    "compression_format",
+    "compression_mode",
+    "relative_file_paths",
+    "files",
+    "custom_data",
+    "ros_distro",
+)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -41,104 +57,56 @@ def dump_qos(profiles: list[_qos.QoS]) -> str:
     return dump([_qos.encode(qos) for qos in profiles])
 
 
-def _nanoseconds(duration: Duration) -> dict[str, int]:
-    return {"nanoseconds": duration.nanoseconds}
-
-
-def _since_epoch(time: Time) -> dict[str, int]:
-    return {"nanoseconds_since_epoch": time.nanoseconds}
-
-
-def _encode_topic(info: TopicInformation) -> dict[str, Any]:
-    topic = info.topic_metadata
-    return {
-        "topic_metadata": {
-            "name": topic.name,
-            "type": topic.type,
-            "serialization_format": topic.serialization_format,
-            "offered_qos_profiles": [_qos.encode(qos) for qos in topic.offered_qos_profiles],
-            "type_description_hash": topic.type_description_hash,
-        },
-        "message_count": info.message_count,
-    }
+def _plain(value: Any) -> Any:
+    if isinstance(value, Duration):
+        return {"nanoseconds": value.nanoseconds}
+    if isinstance(value, Time):
+        return {"nanoseconds_since_epoch": value.nanoseconds}
+    if isinstance(value, _qos.QoS):
+        return _qos.encode(value)
+    if dataclasses.is_dataclass(value):
+        names = [field.name for field in dataclasses.fields(value) if field.name != "id"]
+        return {name: _plain(getattr(value, name)) for name in names}
+    return [_plain(one) for one in value] if isinstance(value, list) else value
 
 
 def encode(metadata: BagMetadata) -> dict[str, Any]:
     """Metadata as plain data, in the order of the file."""
     if metadata.version != METADATA_VERSION:
         raise NotImplementedError(f"rosbag2: writing metadata version {metadata.version}")
-    return {
-        "version": metadata.version,
-        "storage_identifier": metadata.storage_identifier,
-        "duration": _nanoseconds(metadata.duration),
-        "starting_time": _since_epoch(metadata.starting_time),
-        "message_count": metadata.message_count,
-        "topics_with_message_count": [_encode_topic(info) for info in metadata.topics_with_message_count],
-        "compression_format": metadata.compression_format,
-        "compression_mode": metadata.compression_mode,
-        "relative_file_paths": list(metadata.relative_file_paths),
-        "files": [
-            {
-                "path": file.path,
-                "starting_time": _since_epoch(file.starting_time),
-                "duration": _nanoseconds(file.duration),
-                "message_count": file.message_count,
-            }
-            for file in metadata.files
-        ],
-        "custom_data": dict(metadata.custom_data) or None,
-        "ros_distro": metadata.ros_distro,
-    }
+    node = {name: _plain(getattr(metadata, name)) for name in _FIELDS}
+    return node | {"custom_data": dict(metadata.custom_data) or None}
 
 
-def _decode_topic(node: dict[str, Any], version: int) -> TopicInformation:
-    topic = node["topic_metadata"]
-    profiles = topic["offered_qos_profiles"] if version >= 4 else []
-    return TopicInformation(
-        TopicMetadata(
-            id=0,
-            name=topic["name"],
-            type=topic["type"],
-            serialization_format=topic["serialization_format"],
-            offered_qos_profiles=_qos.to_rclcpp_qos_vector(profiles, version)
-            if isinstance(profiles, str)
-            else [_qos.decode(qos) for qos in profiles],
-            type_description_hash=topic["type_description_hash"] if version >= 7 else "",
-        ),
-        node["message_count"],
-    )
+def _topic(node: dict[str, Any]) -> TopicInformation:
+    topic = dict(node["topic_metadata"])
+    offers = topic.pop("offered_qos_profiles", [])  # a text before version 9
+    profiles = _qos.to_rclcpp_qos_vector(offers, 0) if isinstance(offers, str) else [_qos.decode(one) for one in offers]
+    return TopicInformation(TopicMetadata(id=0, offered_qos_profiles=profiles, **topic), node["message_count"])
 
 
 def decode(node: dict[str, Any]) -> BagMetadata:
-    """Metadata from plain data.
+    """Metadata from plain data; older versions lack some keys.
 
     Raises:
         RuntimeError: a key is missing or of the wrong type.
     """
     try:
-        version = node["version"]
-        return BagMetadata(
-            version=version,
-            storage_identifier=node["storage_identifier"],
-            duration=Duration(nanoseconds=node["duration"]["nanoseconds"]),
-            starting_time=Time(nanoseconds=node["starting_time"]["nanoseconds_since_epoch"]),
-            message_count=node["message_count"],
-            topics_with_message_count=[_decode_topic(info, version) for info in node["topics_with_message_count"]],
-            relative_file_paths=list(node["relative_file_paths"]),
-            compression_format=node["compression_format"] if version >= 3 else "",
-            compression_mode=node["compression_mode"] if version >= 3 else "",
-            files=[
-                FileInformation(
-                    file["path"],
-                    Time(nanoseconds=file["starting_time"]["nanoseconds_since_epoch"]),
-                    Duration(nanoseconds=file["duration"]["nanoseconds"]),
-                    file["message_count"],
-                )
-                for file in (node["files"] if version >= 5 else [])
-            ],
-            custom_data=(node["custom_data"] or {}) if version >= 6 else {},
-            ros_distro=node["ros_distro"] if version >= 8 else "",
-        )
+        known = {name: node[name] for name in _FIELDS if name in node or name in _FIELDS[:6]}
+        known["custom_data"] = known.get("custom_data") or {}
+        known["duration"] = Duration(**node["duration"])
+        known["starting_time"] = Time(nanoseconds=node["starting_time"]["nanoseconds_since_epoch"])
+        known["topics_with_message_count"] = [_topic(one) for one in node["topics_with_message_count"]]
+        known["files"] = [
+            FileInformation(
+                one["path"],
+                Time(nanoseconds=one["starting_time"]["nanoseconds_since_epoch"]),
+                Duration(**one["duration"]),
+                one["message_count"],
+            )
+            for one in node.get("files", [])
+        ]
+        return BagMetadata(**known)
     except (KeyError, TypeError, ValueError) as reason:
         raise RuntimeError(f"Exception on parsing info file: {reason!r}") from reason
 
@@ -148,7 +116,7 @@ class MetadataIo:
 
     def metadata_file_exists(self, uri: str) -> bool:
         """Whether the folder has one."""
-        return (Path(uri) / FILE_NAME).exists()
+        return (Path(uri) / _FILE_NAME).exists()
 
     def read_metadata(self, uri: str) -> BagMetadata:
         """Metadata of a folder, with the folder's size.
@@ -157,7 +125,7 @@ class MetadataIo:
             RuntimeError: there is no such file, or it is not a bag's metadata.
         """
         try:
-            metadata = decode(yaml.safe_load((Path(uri) / FILE_NAME).read_text())[_ROOT])
+            metadata = decode(yaml.safe_load((Path(uri) / _FILE_NAME).read_text())[_ROOT])
         except (OSError, KeyError, TypeError, yaml.YAMLError) as reason:
             raise RuntimeError(f"Exception on parsing info file: {reason!r}") from reason
         metadata.bag_size = sum(path.stat().st_size for path in Path(uri).iterdir() if path.is_file())
@@ -165,7 +133,7 @@ class MetadataIo:
 
     def write_metadata(self, uri: str, metadata: BagMetadata) -> None:
         """Write metadata.yaml into a folder."""
-        (Path(uri) / FILE_NAME).write_text(dump({_ROOT: encode(metadata)}))
+        (Path(uri) / _FILE_NAME).write_text(dump({_ROOT: encode(metadata)}))
 
     def serialize_metadata(self, metadata: BagMetadata) -> str:
         """The same text without the outermost key."""
