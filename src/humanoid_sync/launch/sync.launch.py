@@ -11,14 +11,8 @@ from launch_ros.substitutions import FindPackageShare
 
 def generate_launch_description() -> LaunchDescription:
     ours = PathJoinSubstitution([FindPackageShare("humanoid_sync"), "config", "sync.yaml"])
-    streams = PathJoinSubstitution(
-        [
-            FindPackageShare("humanoid_bringup"),
-            "config",
-            "sync",
-            [LaunchConfiguration("robot", default="unitree_g1"), ".yaml"],
-        ]
-    )
+    folder = PathJoinSubstitution([FindPackageShare("humanoid_bringup"), "config", "sync", ""])
+    streams = [folder, LaunchConfiguration("robot", default="unitree_g1"), ".yaml"]
     texts = ("streams", "robot_name")
     return LaunchDescription(
         [
