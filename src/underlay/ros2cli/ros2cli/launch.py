@@ -54,8 +54,8 @@ def parse_launch_arguments(arguments: list[str]) -> list[tuple[str, str]]:
 
 
 def _show_arguments(path: str):
-    print("Arguments (pass arguments as '<name>:=<value>'):")
     arguments = get_launch_description_from_any_launch_file(path).get_launch_arguments()
+    print("Arguments (pass arguments as '<name>:=<value>'):")
     for argument in arguments:
         print(f"\n    '{argument.name}':{'*' if argument._conditionally_included else ''}")
         print(f"        {argument.description}")

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What our launch files rely on in `launch`, each as upstream does it: exit status, texts, order, scopes, signals."""
+
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+RUNNER = """
+import sys
+from launch import *
+from launch.actions import *
+from launch.conditions import *
+from launch.event_handlers import *
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import *
+
+python = [sys.executable, "-u", "-c"]
+
+{body}
+
+service = LaunchService(noninteractive=True)
+service.include_launch_description(LaunchDescription(entities()))
+sys.exit(service.run())
+"""
+
+CHILD = """
+def child(name, on_signal, **kwargs):
+    code = (
+        "import signal, time\\n"
+        f"def stop(number, frame): {on_signal}\\n"
+        "signal.signal(signal.SIGINT, stop)\\n"
+        "print('up', flush=True)\\n"
+        "while True: time.sleep(0.05)"
+    )
+    return ExecuteProcess(cmd=[*python, code], name=name, output="screen", **kwargs)
+
+
+def when_up(number, *entities):
+    seen = []
+
+    def on_stdout(event):
+        seen.extend(event.text.decode().split())
+        return entities if seen.count("up") == number else None
+
+    return RegisterEventHandler(OnProcessIO(on_stdout=on_stdout))
+"""
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    """Starts a launch process; the body defines `entities()`."""
+    monkeypatch.setenv("ROS_LOG_DIR", str(tmp_path / "log"))
+    processes = []
+
+    def run(body):
+        script = tmp_path / "runner.py"
+        script.write_text(RUNNER.format(body=textwrap.dedent(CHILD) + textwrap.dedent(body)), encoding="utf-8")
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-u", str(script)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
+        )
+        return processes[-1]
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def run(start):
+    """Runs a launch to its end; returns exit status and lines."""
+
+    def finish(body):
+        process = start(body)
+        output, _ = process.communicate(timeout=60)
+        return process.returncode, re.sub(r"pid \[?\d+\]?", "pid N", output).splitlines()
+
+    return finish
+
+
+def test_a_process_that_dies_is_reported_and_the_launch_succeeds(run):
+    status, lines = run("""
+        def entities():
+            dies = ExecuteProcess(cmd=["sh", "-c", "exit 3"], name="dies")
+            tell = lambda event, context: [LogInfo(msg=f"{event.process_name} {event.returncode}")]
+            return [dies, RegisterEventHandler(OnProcessExit(target_action=dies, on_exit=tell))]
+    """)
+    assert status == 0
+    assert "[ERROR] [dies-1]: process has died [pid N, exit code 3, cmd 'sh -c exit 3']." in lines
+    assert "[INFO] [launch.user]: dies-1 3" in lines
+
+
+def test_labels_count_over_the_launch_and_stay_when_respawned(run):
+    status, lines = run("""
+        def entities():
+            again = ExecuteProcess(cmd=["false"], name="again", respawn=True, respawn_max_retries=2)
+            return [again, ExecuteProcess(cmd=["true"], name="other")]
+    """)
+    assert status == 0
+    assert lines.count("[INFO] [again-1]: process started with pid N") == 3
+    assert lines.count("[INFO] [other-2]: process has finished cleanly [pid N") == 1
+
+
+def test_a_condition_that_is_neither_true_nor_false_ends_the_launch_and_its_timers(run):
+    status, lines = run("""
+        def entities():
+            late = TimerAction(period=60.0, actions=[LogInfo(msg="late")])
+            shown = LogInfo(msg="shown", condition=IfCondition("TRUE"))
+            return [late, shown, LogInfo(msg="hidden", condition=IfCondition("no"))]
+    """)
+    assert status == 1
+    assert "[INFO] [launch.user]: shown" in lines
+    assert any("invalid condition expression" in line for line in lines)
+    assert not any("late" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("declaration", "message"),
+    [
+        (
+            'DeclareLaunchArgument("must")',
+            "Included launch description missing required argument 'must' "
+            "(description: 'no description given'), given: []",
+        ),
+        (
+            'SetLaunchConfiguration("pick", "z"), DeclareLaunchArgument("pick", choices=["x", "y"], default_value="x")',
+            "Argument \"pick\" provided value \"z\" is not valid. Valid options are: ['x', 'y']",
+        ),
+    ],
+)
+def test_wrong_arguments_fail_the_launch(run, tmp_path, declaration, message):
+    included = tmp_path / "included.launch.py"
+    included.write_text(
+        "from launch import LaunchDescription\nfrom launch.actions import *\n"
+        f"def generate_launch_description():\n    return LaunchDescription([{declaration}])\n",
+        encoding="utf-8",
+    )
+    status, lines = run(f"""
+        def entities():
+            return [IncludeLaunchDescription(PythonLaunchDescriptionSource({str(included)!r}))]
+    """)
+    assert status == 1
+    assert any(line.endswith(message) for line in lines)
+
+
+def test_a_group_restores_configurations_and_environment_unless_unscoped(run):
+    status, lines = run("""
+        def entities():
+            def show(text):
+                environment = EnvironmentVariable("SCOPE", default_value="-")
+                return LogInfo(msg=[text, " ", LaunchConfiguration("a", default="-"), " ", environment])
+
+            change = [SetLaunchConfiguration("a", "1"), SetEnvironmentVariable("SCOPE", "1")]
+            return [
+                GroupAction([*change, show("inside")]),
+                show("after"),
+                SetLaunchConfiguration("a", "2"),
+                GroupAction([show("cut off")], forwarding=False, launch_configurations={"b": "1"}),
+                GroupAction([SetLaunchConfiguration("a", "3")], scoped=False),
+                show("unscoped"),
+            ]
+    """)
+    shown = [line.split(": ")[1] for line in lines if "launch.user" in line]
+    assert status == 0
+    assert shown == ["inside 1 1", "after - -", "cut off - -", "unscoped 3 -"]
+
+
+def test_shutdown_goes_in_reverse_order_and_escalates(run):
+    status, lines = run("""
+        def entities():
+            return [
+                child("stubborn", "print('not me')", sigterm_timeout="0.2", sigkill_timeout="9"),
+                child("polite", "print('bye', end=''); exit(4)"),
+                when_up(2, Shutdown(reason="test")),
+            ]
+    """)
+    assert status == 0
+    assert re.findall(r"'(SIG\w+)' to process\[(.*)\]", "\n".join(lines)) == [
+        ("SIGINT", "polite-2"),
+        ("SIGINT", "stubborn-1"),
+        ("SIGTERM", "stubborn-1"),
+    ]
+    assert "[stubborn-1] not me" in lines
+    assert "[polite-2] bye" in lines  # even without the end of the line
+    assert (
+        "[ERROR] [stubborn-1]: process[stubborn-1] failed to terminate '0.2' seconds after receiving 'SIGINT', "
+        "escalating to 'SIGTERM'"
+    ) in lines
+
+
+def test_sigkill_follows_when_sigterm_is_ignored(run):
+    status, lines = run("""
+        def entities():
+            deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+            return [
+                child("deaf", deaf, sigterm_timeout="0.2", sigkill_timeout="0.2"),
+                when_up(1, Shutdown(reason="test")),
+            ]
+    """)
+    assert status == 0
+    assert any(
+        "failed to terminate '0.4' seconds after receiving 'SIGTERM', escalating to 'SIGKILL'" in x for x in lines
+    )
+    assert any("[deaf-1]: process has died [pid N, exit code -9" in line for line in lines)
+
+
+def test_ctrl_c_stops_every_process_and_the_launch_succeeds(start):
+    process = start("""
+        def entities():
+            return [child("one", "print('bye'); time.sleep(0.2); exit(0)"), when_up(1, LogInfo(msg="ready"))]
+    """)
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "ready" in line:
+            process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 0
+    assert "[one-1] bye\n" in lines
+    assert any("user interrupted with ctrl-c (SIGINT)" in line for line in lines)
+
+
+def test_output_goes_where_it_is_sent(run, tmp_path):
+    talk = ["sh", "-c", "echo out; echo err >&2"]
+    status, lines = run(f"""
+        def entities():
+            return [ExecuteProcess(cmd={talk}, name=name, output=name) for name in ("log", "screen", "both")]
+    """)
+    log = tmp_path / "log" / "latest" / "launch.log"
+    logged = [line.split(" ", 1)[1] for line in log.read_text(encoding="utf-8").splitlines()]
+    assert status == 0
+    assert {x for x in lines if x.endswith((" out", " err")) and "cmd" not in x} == {
+        "[log-1] err", "[screen-2] out", "[screen-2] err", "[both-3] out", "[both-3] err",
+    }  # fmt: skip
+    assert {line for line in logged if line.endswith((" out", " err"))} == {
+        "[log-1] out", "[log-1] err", "[both-3] out", "[both-3] err",
+    }  # fmt: skip
+
+
+def test_substitutions(run):
+    status, lines = run("""
+        def entities():
+            equal = EqualsSubstitution(LaunchConfiguration("x"), "1.0")
+            subs = [
+                PathJoinSubstitution(["a", LaunchConfiguration("x")]),
+                PythonExpression(["2 * ", LaunchConfiguration("x")]),
+                Command("echo hi"),
+                IfElseSubstitution(equal, "yes", "no"),
+                AndSubstitution(equal, NotSubstitution("false")),
+                NotEqualsSubstitution("true", "1"),
+            ]
+            return [SetLaunchConfiguration("x", "1"), *(LogInfo(msg=sub) for sub in subs)]
+    """)
+    assert status == 0
+    assert [x.split(": ")[1] for x in lines if "launch.user" in x] == ["a/1", "2", "hi", "yes", "true", "false"]
+
+
+def test_what_is_left_out_says_so():
+    pytest.importorskip("launch._left_out", reason="upstream's launch leaves nothing out")
+    import launch
+
+    with pytest.raises(NotImplementedError, match=r"launch\.actions\.OpaqueCoroutine exists in ROS 2"):
+        _ = launch.actions.OpaqueCoroutine
+    with pytest.raises(NotImplementedError, match="launch_xml"):
+        launch.launch_description_sources.get_launch_description_from_any_launch_file("some.launch.xml")
