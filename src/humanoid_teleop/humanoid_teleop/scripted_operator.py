@@ -254,6 +254,11 @@ class ScriptedOperator:
         self._strokes.append(Stroke(goal, max(least, needed) * pace, step, item))
         return goal
 
+    def _rise(self, goal: Posture, step: str, item: str) -> None:
+        """Raise the hands first where they would otherwise sweep over the table on their way to `goal`."""
+        if abs(goal.turn - self._from.turn) > 0.1 and goal.middle[2] > self._from.middle[2] + 0.005:
+            self._add(_raised(self._from, goal.middle[2]), step, item)
+
     # --- the task ---
 
     def _plan(self, objects: Sequence[ObjectState]) -> None:
@@ -274,6 +279,7 @@ class ScriptedOperator:
         if within:
             self._take(min(within, key=lambda item: (self._attempts.get(item.name, 0), item.name)), objects)
         elif self._from is not self._rest:
+            self._rise(self._rest, "", "")
             self._add(self._rest, "", "")
         else:
             self._engaged = False
@@ -303,6 +309,7 @@ class ScriptedOperator:
         around = dataclasses.replace(touching, half=touching.half + settings.opening)
         top = parcel.position[2] + 0.5 * parcel.size[2]
         over = _raised(around, top + settings.clearance + self._hands.under)
+        self._rise(over, "reach", name)
         self._add(over, "reach", name, 0.8)
         self._add(around, "reach", name)
         held = dataclasses.replace(touching, half=touching.half - settings.squeeze)
@@ -330,7 +337,7 @@ class ScriptedOperator:
         over = Posture(target.turn, high, 0.0, here.half)
         self._add(over, "carry", name, 0.8)
         floor = goal.position[2] - 0.5 * goal.size[2]
-        lowest = max(floor + 0.005 + below, rim + 0.8 * settings.clearance + self._hands.under)
+        lowest = max(floor + 0.005 + below, rim + 1.3 * settings.clearance + self._hands.under)
         low = self._add(_raised(over, min(lowest, height)), "place", name)
         opened = dataclasses.replace(low, half=0.5 * parcel.size[1] + settings.opening)
         self._add(opened, "place", name, 0.5)
