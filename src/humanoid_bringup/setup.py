@@ -10,8 +10,8 @@ WORKSPACE = Path(__file__).resolve().parents[2]
 def installed(folder: str) -> list[tuple[str, list[str]]]:
     """Files of a top-level folder of the workspace, by their place in this package's share.
 
-    colcon runs this file where it stands or through a link in the build folder, and what it makes must stay there: so no
-    change of folder, only paths relative to wherever that is.
+    colcon runs this file where it stands or through a link in the build folder, and what it makes must stay there: so
+    no change of folder, only paths relative to wherever that is.
     """
     places: dict[Path, list[str]] = {}
     for path in sorted((WORKSPACE / folder).rglob("*")):

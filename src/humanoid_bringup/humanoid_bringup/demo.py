@@ -18,6 +18,7 @@ from humanoid_core.errors import HumanoidError
 HOLD, ACTIVE, SOFT_STOP, E_STOP = range(4)  # SafetyStatus
 UNSURE, SUCCESS, FAILURE = range(3)  # StopEpisode
 NANOSECONDS = 1_000_000_000
+COMMANDED = ("joint_commands", "joint_targets")  # nobody commands before the robot is engaged
 
 SERVICES = (
     endpoints.SCENE_RESET,
@@ -176,8 +177,13 @@ def collect(settings: Settings, world: World, collected: list[Collected]) -> Sto
     yield Say("waiting for the twin, the limiter, the recorder and the operator")
     if not (yield Until(lambda w: not missing(w), settings.ready_limit, progress=_waiting)):
         raise DemoFailed(f"not ready after {settings.ready_limit:.0f} s: {'; '.join(missing(world))}")
-    if not (yield Until(_all_streams, settings.call_limit, progress=lambda w: f"still waiting for {_silent(w)}")):
-        yield Say(f"going on without {_silent(world)}")
+    flowing = Until(
+        lambda w: bool(w.streams) and not silent(w),
+        settings.call_limit,
+        progress=lambda w: f"still waiting for {_waiting_for(w)}",
+    )
+    if not (yield flowing):
+        yield Say(f"going on without {_waiting_for(world)}")
     for number in range(1, settings.episodes + 1):
         yield from _episode(settings, world, number, collected)
 
@@ -290,13 +296,13 @@ def _waiting(world: World) -> str:
     return "still waiting: " + "; ".join(missing(world))
 
 
-def _all_streams(world: World) -> bool:
-    return bool(world.streams) and all(world.streams.values())
+def silent(world: World) -> list[str]:
+    """Synchronised streams without a message, but for those that begin with the first episode."""
+    return [name for name, count in world.streams.items() if not count and name not in COMMANDED]
 
 
-def _silent(world: World) -> str:
-    silent = [name for name, count in world.streams.items() if not count]
-    return f"messages of {', '.join(silent)}" if world.streams else "sync/status"
+def _waiting_for(world: World) -> str:
+    return f"messages of {', '.join(silent(world))}" if world.streams else "sync/status"
 
 
 def _remark(words: str) -> str:

@@ -173,6 +173,13 @@ def test_a_silent_stream_is_named_and_does_not_stop_it():
     assert any("going on without messages of camera/head" in words for words in system.said)
 
 
+def test_commands_are_not_waited_for():
+    system = System().ready()
+    system.world.streams["joint_commands"] = 0
+    run(system)
+    assert not any("without" in words for words in system.said)
+
+
 def test_task_that_is_not_done_is_a_failure_and_the_next_episode_follows():
     system = System(succeeds=False).ready()
     collected = run(system)

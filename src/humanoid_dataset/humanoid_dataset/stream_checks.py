@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Container
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
@@ -144,7 +145,7 @@ def skew(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResul
 
 def sync_complete(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
     """Synchronised frames hold all their streams."""
-    residuals, missing = sync_residuals(episode)
+    residuals, missing = sync_residuals(episode, {rule.topic for rule in limits.streams if rule.late_start})
     if not missing:
         return CheckResult("sync_complete", "not_assessed", detail="no synchronised frames")
     share = {name: count / (count + len(residuals[name])) for name, count in missing.items()}
@@ -213,16 +214,18 @@ def pauses(episode: Episode, stream: Stream, rule: StreamRule, limits: CheckLimi
     return found
 
 
-def sync_residuals(episode: Episode) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+def sync_residuals(episode: Episode, late: Container[str] = ()) -> tuple[dict[str, np.ndarray], dict[str, int]]:
     """By stream: distance from the instant of each frame that has it [s]; in how many frames it is missing."""
     residuals: dict[str, list[float]] = {}
     missing: dict[str, int] = {}
+    waiting = {topic for topic in episode.streams if topic in late}
     for frame in episode.messages("sync/frame"):
         for stream in frame.streams:
             values = residuals.setdefault(stream.name, [])
             missing.setdefault(stream.name, 0)
             if stream.flags & MISSING:
-                missing[stream.name] += 1
+                missing[stream.name] += stream.name not in waiting
             else:
                 values.append(stream.residual)
+                waiting.discard(stream.name)
     return {name: np.array(values) for name, values in residuals.items()}, missing

@@ -153,6 +153,19 @@ def test_stream_missing_from_synchronised_frames(verdict):
     assert "lidar" in result(found, "sync_complete").detail
 
 
+def test_stream_that_begins_with_engaging_is_not_missing_before(verdict):
+    def hide(message: Any) -> None:
+        message.streams[0].name, message.streams[0].flags = "joint_commands", 1
+
+    def rename(message: Any) -> None:
+        message.streams[0].name = "joint_commands"
+
+    before, after = (
+        change("sync/frame", when, how) for when, how in ((lambda t: t < 1, hide), (lambda t: t >= 1, rename))
+    )
+    assert verdict(Plan(defect=lambda item: after(before(item)))).passed
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_value_that_is_no_number(verdict, value):
     def spoil(message: Any) -> None:
