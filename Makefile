@@ -10,7 +10,7 @@ ROBOT ?= unitree_g1
 OPERATOR ?= scripted
 MOTION ?=
 EPISODES ?= 3
-OUT ?= out/demo
+OUT ?= out/demo/$(shell date +%Y%m%d-%H%M%S)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench lint format build shell clean lock prepare
@@ -18,8 +18,11 @@ OUT ?= out/demo
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: prepare  ## collect, check and report three episodes in the simulated twin (ROBOT= OPERATOR= MOTION= EPISODES= OUT=)
-	@$(ENV) ros2 run humanoid_bringup run_demo robot:=$(ROBOT) operator:=$(OPERATOR) motion:="$(MOTION)" episodes:=$(EPISODES) out:="$(abspath $(OUT))"
+demo: OUT := $(abspath $(OUT))
+demo: prepare  ## collect, check and report three episodes in the twin (ROBOT= OPERATOR= MOTION= EPISODES= OUT=)
+	@$(ENV) ros2 launch humanoid_bringup demo.launch.py robot:=$(ROBOT) operator:=$(OPERATOR) \
+	    motion:='$(if $(MOTION),$(abspath $(MOTION)))' episodes:=$(EPISODES) out:='$(OUT)'
+	@$(ENV) ros2 run humanoid_dataset report '$(OUT)' --expect $(EPISODES)
 
 test: prepare  ## all tests
 	@$(ENV) python3 -m pytest $(ARGS)

@@ -26,6 +26,8 @@ KEYS = {
     "foxglove": None,
     "hypothesis": "python3-hypothesis",
     "jinja2": "python3-jinja2",
+    "lz4": None,
+    "markupsafe": "python3-jinja2",
     "matplotlib": "python3-matplotlib",
     "mcap": None,
     "mcap_ros2": None,

@@ -22,9 +22,7 @@ from launch.some_substitutions_type import SomeSubstitutionsType
 from launch.substitutions import (
     Command,
     EqualsSubstitution,
-    IfElseSubstitution,
     LaunchConfiguration,
-    NotEqualsSubstitution,
 )
 from launch_ros.actions import Node, PushRosNamespace, SetParameter, SetRemap
 from launch_ros.parameter_descriptions import ParameterValue
@@ -119,21 +117,16 @@ def include(
 
 
 def robot_state_publisher(condition: Condition | None = None) -> Node:
-    """robot_state_publisher with the chosen robot's description."""
-    ours = share(
-        "urdf",
-        LaunchConfiguration("robot"),
-        [LaunchConfiguration("robot"), ".urdf.xacro"],
-        package="humanoid_description",
+    """robot_state_publisher with the chosen robot's description: ours, or the maker's completed by our frames."""
+    description = Command(
+        ["ros2 run humanoid_description urdf '", *robot_config(), "' --urdf '", LaunchConfiguration("urdf"), "'"]
     )
-    given = LaunchConfiguration("urdf")
-    file = IfElseSubstitution(NotEqualsSubstitution(given, ""), given, ours)
     return Node(
         package="robot_state_publisher",
         executable="robot_state_publisher",
         output="screen",
         condition=condition,
-        parameters=[{"robot_description": ParameterValue(Command(["xacro ", file]), value_type=str)}],
+        parameters=[{"robot_description": ParameterValue(description, value_type=str)}],
     )
 
 
