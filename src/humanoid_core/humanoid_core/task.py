@@ -97,8 +97,8 @@ def objects_of(message: Any) -> list[ObjectState]:
 def judge(objects: Sequence[ObjectState], placement: Placement) -> dict[str, bool]:
     """Whether each object that has a goal is at it.
 
-    An object is at its goal when its centre stands inside the goal's footprint, and its lowest corner is above the goal's
-    floor and not above its upper edge (in the goal's own axes).
+    An object is at its goal when its centre stands inside the goal's footprint, and its lowest corner is above the
+    goal's floor and not above its upper edge (in the goal's own axes).
 
     Args:
         objects: All objects of the scene.

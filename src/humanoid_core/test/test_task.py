@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
 from humanoid_core import task
 from humanoid_core.errors import ConfigError
 from humanoid_core.task import ObjectState, Placement
@@ -49,8 +50,10 @@ def test_tilted_parcel_counts_by_its_lowest_corner() -> None:
 
 def test_footprint_is_in_the_axes_of_the_goal() -> None:
     turned = ObjectState("bin", "bin", BIN.position, np.array([0, 0, np.sin(np.pi / 4), np.cos(np.pi / 4)]), BIN.size)
-    assert placed(parcel(1.0, 0.19, 0.05), turned) and not placed(parcel(1.0, 0.19, 0.05))
-    assert not placed(parcel(1.19, 0.0, 0.05), turned) and placed(parcel(1.19, 0.0, 0.05))
+    assert placed(parcel(1.0, 0.19, 0.05), turned)
+    assert not placed(parcel(1.0, 0.19, 0.05))
+    assert not placed(parcel(1.19, 0.0, 0.05), turned)
+    assert placed(parcel(1.19, 0.0, 0.05))
 
 
 def test_margin_and_height_are_the_tasks() -> None:
@@ -81,7 +84,8 @@ def test_objects_of_a_message_however_it_was_read() -> None:
 
     first, second = task.objects_of(SimpleNamespace(objects=[item("a", "bin"), item("b", "")]))
     assert (first.name, first.goal, second.goal) == ("a", "bin", "")
-    assert first.position.tolist() == [1.0, 2.0, 3.0] and first.orientation.tolist() == [0.0, 0.0, 0.6, 0.8]
+    assert first.position.tolist() == [1.0, 2.0, 3.0]
+    assert first.orientation.tolist() == [0.0, 0.0, 0.6, 0.8]
     assert first.size.tolist() == [0.1, 0.2, 0.3]
 
 
@@ -91,7 +95,8 @@ def test_every_task_file_can_be_read_and_names_its_scene() -> None:
     assert files
     for file in files:
         loaded = task.load(file)
-        assert loaded.name == file.stem and loaded.instruction.endswith(".")
+        assert loaded.name == file.stem
+        assert loaded.instruction.endswith(".")
         assert (config / "scenes" / f"{loaded.scene}.yaml").is_file()
 
 

@@ -65,7 +65,9 @@ class SceneWatch:
         goals = {item.name for item in objects if item.goal}
         if goals and self._placed == goals and not self._done:
             self._done = True
-            events.append(EventReading(stamp, "task_done", detail=f"{len(goals)} of {len(goals)} objects at their goals"))
+            events.append(
+                EventReading(stamp, "task_done", detail=f"{len(goals)} of {len(goals)} objects at their goals")
+            )
         self._last_ns = stamp
         return events
 
@@ -100,7 +102,9 @@ class SceneWatch:
         self._placed.discard(item.name)
         if was_lifted:
             fell = ground - height
-            return [EventReading(stamp, "dropped", item.name, item.goal, f"rests {fell:.2f} m under where it was taken")]
+            return [
+                EventReading(stamp, "dropped", item.name, item.goal, f"rests {fell:.2f} m under where it was taken")
+            ]
         return []
 
     def _hits(self, stamp: int, touch: Touch) -> list[EventReading]:

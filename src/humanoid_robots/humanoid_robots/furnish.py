@@ -134,9 +134,7 @@ def _parcel(spec: mujoco.MjSpec, parcel: Parcel, label: str) -> None:
     decoration("label_front", (-half[0], -0.4 * half[1], 0.0), (2 * thin, edge, edge), label)
 
 
-def _texture(
-    spec: mujoco.MjSpec, name: str, image: np.ndarray, kind: mujoco.mjtTexture
-) -> mujoco.MjsMaterial:
+def _texture(spec: mujoco.MjSpec, name: str, image: np.ndarray, kind: mujoco.mjtTexture) -> mujoco.MjsMaterial:
     height, width = image.shape[:2]
     texture = spec.add_texture(name=name, type=kind, width=width, height=height, nchannel=3)
     texture.data = image.tobytes()

@@ -56,10 +56,10 @@ def make_context(width: int, height: int) -> Any:
             from mujoco.osmesa import GLContext  # type: ignore[assignment]
         return GLContext(width, height)
     except Exception as error:  # PyOpenGL raises whatever its platform module happens to hit
+        package = "libegl1 with the driver of your GPU" if kind == "egl" else "libosmesa6"
         raise RenderingUnavailable(
-            f"MuJoCo cannot make a context with {kind}: {error!r}. Install the Debian package "
-            f"{'libegl1 with the driver of your GPU' if kind == 'egl' else 'libosmesa6'}, or set MUJOCO_GL to the other of "
-            "egl and osmesa"
+            f"MuJoCo cannot make a context with {kind}: {error!r}. Install the Debian package {package}, or set "
+            "MUJOCO_GL to the other of egl and osmesa"
         ) from error
 
 

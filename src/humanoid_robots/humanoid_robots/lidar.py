@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A LiDAR with a non-repeating scan, by ray casting. Each slice of a scan is cast when its time has come, so that a moving
-scene is smeared as a real one is."""
+"""A LiDAR with a non-repeating scan, by ray casting.
+
+Each slice of a scan is cast when its time has come, so that a moving scene is smeared as a real one is.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,8 @@ from humanoid_description.config import Lidar
 from humanoid_robots.furnish import VISUAL_GROUP
 from humanoid_robots.readings import CloudReading
 
-# Turns per second of the two motions. Azimuth and elevation have no common period, so that scans fill each other's gaps,
-# as the rosettes of a Livox Mid-360 do; the figures are chosen for that, not the maker's.
+# Turns per second of the two motions. Azimuth and elevation have no common period, so that scans fill each other's
+# gaps, as the rosettes of a Livox Mid-360 do; the figures are chosen for that, not the maker's.
 _AZIMUTH_RATE = 10.0 * 1.6180339887
 _ELEVATION_RATE = 1213.7
 

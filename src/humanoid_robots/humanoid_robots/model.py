@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The MuJoCo model of a robot in a scene, built from the robot's URDF, SRDF and configuration; no MJCF file anywhere."""
+"""The MuJoCo model of a robot in a scene, built from the robot's URDF, SRDF and configuration; no MJCF file
+anywhere."""
 
 from __future__ import annotations
 
@@ -225,7 +226,7 @@ def _sensors(spec: mujoco.MjSpec, config: RobotConfig, bodies: dict[str, mujoco.
 
 
 def _carrying(body: mujoco.MjsBody) -> tuple[mujoco.MjsBody, np.ndarray, np.ndarray]:
-    """The body that a force sensor in this frame weighs, and the frame's pose in it: position (3,), quaternion wxyz (4,).
+    """The body that a force sensor in this frame weighs, and the frame's pose in it: position (3,), wxyz (4,).
 
     A frame that nothing hangs on is a mark on its parent: then it is the parent whose joint to the rest is the sensor.
     """

@@ -25,8 +25,8 @@ class Pace:
     def wait(self, simulated: float, wall: float) -> float:
         """How long to sleep before going on [s].
 
-        Lost time is made up for only if it is little: after a long wait for the cameras the simulation goes on at its usual
-        speed instead of racing.
+        Lost time is made up for only if it is little: after a long wait for the cameras the simulation goes on at its
+        usual speed instead of racing.
 
         Args:
             simulated: Simulated time reached [s].

@@ -19,9 +19,9 @@ _HIT = 10.0  # force of a contact that counts as a collision [N]
 class Plant:
     """Robot and scene in MuJoCo.
 
-    A period begins with `begin`: the first physics step, after which forces, accelerations and contacts are those of the
-    period's first instant; then the sensors are read; `finish` does the remaining steps. All of one period's readings
-    therefore belong to one instant, the one before its first step.
+    A period begins with `begin`: the first physics step, after which forces, accelerations and contacts are those of
+    the period's first instant; then the sensors are read; `finish` does the remaining steps. All of one period's
+    readings therefore belong to one instant, the one before its first step.
 
     Args:
         robot: The robot.
@@ -159,5 +159,3 @@ class Plant:
 
 def _xyzw(quaternion_wxyz: np.ndarray) -> np.ndarray:
     return np.roll(quaternion_wxyz, -1)
-
-

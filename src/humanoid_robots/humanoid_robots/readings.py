@@ -22,7 +22,8 @@ class JointReading:
 
 @dataclass(frozen=True)
 class ImuReading:
-    """An IMU (REP-145): orientation of its frame in odom, xyzw (4,), rates (3,) [rad/s] and specific force (3,) [m/s2] in its frame."""
+    """An IMU (REP-145): orientation of its frame in odom, xyzw (4,), rates (3,) [rad/s] and specific force (3,)
+    [m/s2] in its frame."""
 
     stamp: int
     place: str
@@ -33,7 +34,8 @@ class ImuReading:
 
 @dataclass(frozen=True)
 class WrenchReading:
-    """What the hand side exerts on the arm side: force (3,) [N] and torque (3,) [N m] about the frame's origin, in the frame's axes."""
+    """What the hand side exerts on the arm side: force (3,) [N] and torque (3,) [N m] about the frame's origin, in
+    the frame's axes."""
 
     stamp: int
     place: str
@@ -77,7 +79,8 @@ class ObjectsReading:
 
 @dataclass(frozen=True)
 class BaseReading:
-    """The base: position (3,) [m] and orientation xyzw (4,) in odom, linear (3,) [m/s] and angular velocity (3,) [rad/s] in the base."""
+    """The base: position (3,) [m] and orientation xyzw (4,) in odom, linear (3,) [m/s] and angular velocity (3,)
+    [rad/s] in the base."""
 
     stamp: int
     position: np.ndarray
@@ -105,7 +108,8 @@ class ImageReading:
         stamp: Time of exposure; the simulated shutter is instantaneous.
         camera: Name of the camera.
         stream: "color" or "depth".
-        image: Colour: (height, width, 3) uint8, red first. Depth: (height, width) uint16 [mm], 0 where nothing is measured.
+        image: Colour: (height, width, 3) uint8, red first. Depth: (height, width) uint16 [mm], 0 where nothing is
+            measured.
     """
 
     stamp: int

@@ -84,7 +84,8 @@ class Renderer:
         return image[::-1]
 
     def depth(self, camera: str, width: int, height: int) -> np.ndarray:
-        """Distance along the optical axis (height, width) float32 [m] of a camera of the model; infinite for the sky."""
+        """Distance along the optical axis (height, width) float32 [m] of a camera of the model; infinite for the
+        sky."""
         values = np.empty((height, width), np.float32)
         self._draw(camera, width, height, sky=False)
         mujoco.mjr_readPixels(None, values, mujoco.MjrRect(0, 0, width, height), self._context)
@@ -96,7 +97,8 @@ class Renderer:
         return np.where(values > 0.0, distance, np.inf)[::-1].astype(np.float32)
 
     def view(self, view: View) -> np.ndarray:
-        """The image of an imager: colour (height, width, 3) uint8, or depth (height, width) uint16 [mm], 0 out of range."""
+        """The image of an imager: colour (height, width, 3) uint8, or depth (height, width) uint16 [mm], 0 out of
+        range."""
         imager = view.imager
         name = f"{view.camera}/{view.stream}"
         if view.stream == "color":

@@ -24,9 +24,9 @@ class Mode(IntEnum):
 class SetPoints:
     """Latest set-point of each joint, and a soft stop.
 
-    Without commands for `timeout` the set-points coast on with their last velocity, which dies away exponentially, and hold:
-    the joint neither jerks nor goes limp. The next command is followed at once; that it starts where the robot is, is up
-    to the sender.
+    Without commands for `timeout` the set-points coast on with their last velocity, which dies away exponentially,
+    and hold: the joint neither jerks nor goes limp. The next command is followed at once; that it starts where the
+    robot is, is up to the sender.
 
     Args:
         joints: Names of the n joints.
@@ -76,7 +76,8 @@ class SetPoints:
             effort: Added to the servo's torque (m,) [N m]; None or empty: 0.
 
         Raises:
-            MessageError: an unknown joint, a joint twice, wrong sizes, or numbers that are not finite. Nothing of the command is used.
+            MessageError: an unknown joint, a joint twice, wrong sizes, or numbers that are not finite. Nothing of the
+                command is used.
         """
         if list(names) != self._names:
             self._resolve(names)
@@ -87,7 +88,9 @@ class SetPoints:
                 if i == 0 and len(names):
                     raise MessageError("joint_commands", "no positions", f"{len(names)}")
             elif len(values) != len(names) or not np.isfinite(values).all():
-                raise MessageError("joint_commands", f"{len(values)} numbers or some not finite", f"{len(names)} finite")
+                raise MessageError(
+                    "joint_commands", f"{len(values)} numbers or some not finite", f"{len(names)} finite"
+                )
         which = self._which
         self.position[which] = np.clip(np.asarray(arrays[0]), self._lower[which], self._upper[which])
         self.velocity[which] = np.asarray(arrays[1])

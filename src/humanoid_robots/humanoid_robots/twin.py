@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The twin without ROS: physics, servos and sensors on one simulated clock. Commands in, readings out, period by period."""
+"""The twin without ROS: physics, servos and sensors on one simulated clock. Commands in, readings out, period by
+period."""
 
 from __future__ import annotations
 
@@ -62,7 +63,9 @@ class Schedule:
     def due(self, stamp: int) -> list[str]:
         """Names of the streams whose turn it is at `stamp` [ns]."""
         before = stamp - self._period_ns
-        return [name for name, rate in self._rates.items() if int(stamp * rate) // _SECOND != int(before * rate) // _SECOND]
+        return [
+            name for name, rate in self._rates.items() if int(stamp * rate) // _SECOND != int(before * rate) // _SECOND
+        ]
 
 
 class Twin:
@@ -92,9 +95,7 @@ class Twin:
         self.now = START_NS
         self.period_ns = round(_SECOND / settings.control_rate)
         self._images = images
-        self._views = [
-            view for view in views_of(config) if settings.cameras is None or view.camera in settings.cameras
-        ]
+        self._views = [view for view in views_of(config) if settings.cameras is None or view.camera in settings.cameras]
         rates = {"joints": config.joint_state_rate, "objects": settings.objects_rate, "base": settings.base_rate}
         rates |= {f"imu/{place}": imu.rate for place, imu in config.imus.items()}
         rates |= {f"wrench/{place}": wrench.rate for place, wrench in config.wrenches.items()}
@@ -175,7 +176,8 @@ class Twin:
         """Advance by one control period.
 
         Returns:
-            Everything measured at the beginning of the period, stamped so. Images come later, from the rendering thread.
+            Everything measured at the beginning of the period, stamped so. Images come later, from the rendering
+            thread.
         """
         assert self._setpoints is not None
         stamp, plant = self.now, self.plant
@@ -216,6 +218,7 @@ class Twin:
             return [plant.base(stamp)]
         if kind == "watch":
             return self._watch.observe(stamp, plant.objects(), plant.touch())
-        assert kind == "lidar" and self._lidar is not None
+        assert kind == "lidar"
+        assert self._lidar is not None
         cloud = self._lidar.scan(plant.data, stamp)
         return [] if cloud is None else [cloud]

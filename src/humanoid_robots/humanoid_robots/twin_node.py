@@ -12,6 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64
+
 import humanoid_description
 from humanoid_core import endpoints, ros, task
 from humanoid_core.errors import HumanoidError, MessageError
@@ -21,9 +25,6 @@ from humanoid_robots.rendering import RenderThread
 from humanoid_robots.servo import Mode
 from humanoid_robots.twin import START_NS, Settings, Twin
 from humanoid_robots.twin_publishing import TwinPublisher
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from sensor_msgs.msg import JointState
-from std_msgs.msg import Float64
 
 _WORDS = {
     Mode.OFF: "off",
@@ -126,7 +127,8 @@ class TwinNode(LifecycleNode):
     # --- simulation, in its own thread ---
 
     def _run(self) -> None:
-        assert self._twin is not None and self._publisher is not None
+        assert self._twin is not None
+        assert self._publisher is not None
         twin, publisher = self._twin, self._publisher
         try:
             while self._running.is_set() and self.context.ok():
@@ -195,7 +197,11 @@ class TwinNode(LifecycleNode):
         self._publisher.status(twin.now, mode, _WORDS[mode])
         level = ros.Diagnostics.WARN if mode is Mode.STOPPING else ros.Diagnostics.OK
         self._diagnostics.update(
-            level, _WORDS[mode], time_scale=f"{scale:.3f}", refused_commands=self._refused, contacts=twin.plant.data.ncon
+            level,
+            _WORDS[mode],
+            time_scale=f"{scale:.3f}",
+            refused_commands=self._refused,
+            contacts=twin.plant.data.ncon,
         )
 
     @staticmethod

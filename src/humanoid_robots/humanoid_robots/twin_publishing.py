@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point32, TransformStamped, Vector3, WrenchStamped
-from humanoid_interfaces.msg import RobotStatus, SceneEvent, SceneObject, SceneObjects, TactileArray
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
@@ -20,6 +19,7 @@ from tf2_msgs.msg import TFMessage
 
 from humanoid_core import convert, endpoints, ros, rotations
 from humanoid_description.config import Imager
+from humanoid_interfaces.msg import RobotStatus, SceneEvent, SceneObject, SceneObjects, TactileArray
 from humanoid_robots import readings
 from humanoid_robots.servo import Mode
 from humanoid_robots.tactile import taxel_positions
@@ -27,7 +27,8 @@ from humanoid_robots.twin import Twin
 
 ODOM = "odom"
 _LITTLE_ENDIAN = False
-# compressed_depth_image_transport: an enum (0: depth in its own unit) and two parameters that 16-bit depth does not use.
+# compressed_depth_image_transport: an enum (0: depth in its own unit) and two parameters that 16-bit depth does not
+# use.
 _DEPTH_HEADER = struct.pack("<iff", 0, 0.0, 0.0)
 
 
@@ -158,7 +159,8 @@ class TwinPublisher:
         self._tactile[reading.place].publish(message)
 
     def _cloud(self, reading: readings.CloudReading) -> None:
-        assert self._points is not None and self._config.lidar is not None
+        assert self._points is not None
+        assert self._config.lidar is not None
         message = point_cloud(reading, self._config.lidar.frame)
         self._points.publish(message)
 
@@ -197,7 +199,8 @@ class TwinPublisher:
 
 
 def camera_info(imager: Imager) -> CameraInfo:
-    """Calibration of an ideal pinhole: pixel centres at whole numbers, so the middle of the image is at (width - 1) / 2."""
+    """Calibration of an ideal pinhole: pixel centres at whole numbers, so the middle of the image is at (width - 1) /
+    2."""
     f, cx, cy = imager.focal_length, 0.5 * (imager.width - 1), 0.5 * (imager.height - 1)
     info = CameraInfo(width=imager.width, height=imager.height, distortion_model="plumb_bob")
     info.header.frame_id = imager.frame
@@ -210,9 +213,7 @@ def camera_info(imager: Imager) -> CameraInfo:
 
 def point_cloud(reading: readings.CloudReading, frame: str) -> PointCloud2:
     """A cloud with x, y, z [m], intensity, and t: nanoseconds after the header's stamp."""
-    rows = np.empty(
-        len(reading.points), dtype=[("xyz", "<f4", 3), ("intensity", "<f4"), ("t", "<u4")]
-    )
+    rows = np.empty(len(reading.points), dtype=[("xyz", "<f4", 3), ("intensity", "<f4"), ("t", "<u4")])
     rows["xyz"], rows["intensity"], rows["t"] = reading.points, reading.intensity, reading.offsets
     names = (("x", 0, "f"), ("y", 4, "f"), ("z", 8, "f"), ("intensity", 12, "f"), ("t", 16, "u"))
     kinds = {"f": PointField.FLOAT32, "u": PointField.UINT32}
@@ -250,9 +251,7 @@ def _footprint(base: readings.BaseReading) -> tuple[np.ndarray, np.ndarray]:
     return rotations.matrix(base_from_odom) @ down, rotations.multiply(base_from_odom, upright)
 
 
-def _transform(
-    stamp: Time, parent: str, child: str, position: np.ndarray, orientation: np.ndarray
-) -> TransformStamped:
+def _transform(stamp: Time, parent: str, child: str, position: np.ndarray, orientation: np.ndarray) -> TransformStamped:
     transform = TransformStamped(child_frame_id=child)
     transform.header.stamp = stamp
     transform.header.frame_id = parent

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The MuJoCo twin alone."""
 
-from humanoid_core.launching import lifecycle_node
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
+
+from humanoid_core.launching import lifecycle_node
 
 
 def generate_launch_description() -> LaunchDescription:

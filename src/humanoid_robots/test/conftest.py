@@ -4,8 +4,9 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-import humanoid_description
 import pytest
+
+import humanoid_description
 from humanoid_core import task
 from humanoid_description import Robot
 from humanoid_robots import scene

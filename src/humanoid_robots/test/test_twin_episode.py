@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from humanoid_core import config
 from humanoid_core.task import Task, judge
 from humanoid_description import Robot

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from humanoid_core.errors import HumanoidError
 from humanoid_core.task import ObjectState, Placement
 from humanoid_robots.events import SceneWatch, Touch

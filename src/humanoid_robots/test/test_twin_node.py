@@ -18,14 +18,15 @@ import cv2
 import numpy as np
 import pytest
 import rclpy
-from humanoid_core import convert, endpoints, ros
-from humanoid_interfaces.msg import RobotStatus
-from humanoid_interfaces.srv import ResetScene
-from humanoid_robots.twin_node import TwinNode
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import JointState
+
+from humanoid_core import convert, endpoints, ros
+from humanoid_interfaces.msg import RobotStatus
+from humanoid_interfaces.srv import ResetScene
+from humanoid_robots.twin_node import TwinNode
 
 ROOT = Path(__file__).parents[3]
 HEAD = {"camera": "head"}
@@ -98,7 +99,8 @@ def bench() -> Iterator[Bench]:
 
 def test_clock_goes_on_period_by_period(bench: Bench) -> None:
     times = np.array([convert.stamp_ns(message.clock) for message in bench.heard["/clock"]])
-    assert np.all(np.diff(times) > 0) and np.all(np.diff(times) % 2_000_000 == 0)
+    assert np.all(np.diff(times) > 0)
+    assert np.all(np.diff(times) % 2_000_000 == 0)
     assert times[0] >= 1_000_000_000
 
 
@@ -116,12 +118,14 @@ def test_images_are_encoded_as_image_transport_does(bench: Bench) -> None:
     assert depth.format == "16UC1; compressedDepth png"
     assert struct.unpack("<iff", bytes(depth.data[:12])) == (0, 0.0, 0.0)
     image = cv2.imdecode(np.frombuffer(depth.data, np.uint8)[12:], cv2.IMREAD_UNCHANGED)
-    assert image.dtype == np.uint16 and image.shape == (480, 640)
+    assert image.dtype == np.uint16
+    assert image.shape == (480, 640)
     raw = next(m for m in bench.heard["camera/head/depth/image_rect_raw"] if m.header == depth.header)
     assert (raw.encoding, raw.step) == ("16UC1", 1280)
     np.testing.assert_array_equal(np.frombuffer(raw.data, np.uint16).reshape(480, 640), image)
     info = bench.heard["camera/head/color/camera_info"][0]
-    assert info.header == color.header and info.header.frame_id == "head_camera_color_optical"
+    assert info.header == color.header
+    assert info.header.frame_id == "head_camera_color_optical"
     assert info.k[0] == info.k[4] == pytest.approx(240 / np.tan(0.733 / 2))
 
 
@@ -129,8 +133,10 @@ def test_cloud_has_a_time_for_each_point(bench: Bench) -> None:
     cloud = bench.heard["lidar/points"][0]
     assert [field.name for field in cloud.fields] == ["x", "y", "z", "intensity", "t"]
     rows = np.frombuffer(cloud.data, dtype=[("xyz", "<f4", 3), ("i", "<f4"), ("t", "<u4")])
-    assert len(rows) == cloud.width > 1000 and np.isfinite(rows["xyz"]).all()
-    assert rows["t"][0] < 10_000_000 and 80_000_000 < rows["t"][-1] < 100_000_000
+    assert len(rows) == cloud.width > 1000
+    assert np.isfinite(rows["xyz"]).all()
+    assert rows["t"][0] < 10_000_000
+    assert 80_000_000 < rows["t"][-1] < 100_000_000
 
 
 def test_base_footprint_is_under_the_base(bench: Bench) -> None:
@@ -175,7 +181,8 @@ def test_reset_draws_the_scene_anew_and_time_goes_on(bench: Bench) -> None:
 
 def test_unknown_scene_is_refused_and_the_old_one_stays(bench: Bench) -> None:
     answer = bench.ask(endpoints.SCENE_RESET, ResetScene.Request(scene="moon"))
-    assert not answer.success and "moon.yaml" in answer.message
+    assert not answer.success
+    assert "moon.yaml" in answer.message
     assert bench.heard["scene/objects"][-1].scene == "parcel_sorting"
 
 
@@ -184,6 +191,7 @@ def test_deactivated_time_stands_still_and_activated_it_goes_on(bench: Bench) ->
     bench.executor.spin_once(timeout_sec=0.1)
     stopped = bench.twin._twin.now if bench.twin._twin is not None else 0
     assert not bench.ask(endpoints.SCENE_RESET, ResetScene.Request()).success
-    assert bench.twin._twin is not None and bench.twin._twin.now == stopped
+    assert bench.twin._twin is not None
+    assert bench.twin._twin.now == stopped
     assert bench.twin.trigger_activate().name == "SUCCESS"
     bench.until(lambda: convert.stamp_ns(bench.heard["/clock"][-1].clock) > stopped + 10_000_000)

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import mujoco
 import numpy as np
 import pytest
+
 from humanoid_core.errors import MessageError
 from humanoid_description import Robot
 from humanoid_robots import scene
@@ -45,7 +46,8 @@ def test_mass_is_the_urdfs(robot: Robot, plant: Plant) -> None:
 
 def test_nothing_touches_at_home(plant: Plant) -> None:
     touch = plant.touch()
-    assert not touch.held and not touch.collisions
+    assert not touch.held
+    assert not touch.collisions
     robot_contacts = [pair for pair in plant.data.contact.geom if plant._robot_geoms[pair].any()]
     assert robot_contacts == []
 
@@ -127,13 +129,15 @@ def test_command_after_a_stop_is_followed_again() -> None:
     servo = SetPoints(["a", "b"], np.zeros(2), -np.ones(2), np.ones(2), timeout=0.1, decay=0.05)
     servo.receive(0, ["a"], np.array([0.5]), np.array([1.0]))
     servo.advance(50_000_000, 0.002)
-    assert servo.mode is Mode.FOLLOWING and servo.position.tolist() == [0.5, 0.0]
+    assert servo.mode is Mode.FOLLOWING
+    assert servo.position.tolist() == [0.5, 0.0]
     for i in range(100):
         servo.advance(101_000_000 + 2_000_000 * i, 0.002)
     assert servo.mode is Mode.STOPPING
     assert servo.position[0] == pytest.approx(0.5 + 0.05, abs=5e-3)  # speed times time constant
     servo.receive(400_000_000, ["b"], np.array([3.0]))
-    assert servo.mode is Mode.FOLLOWING and servo.position[1] == 1.0  # cut to its range
+    assert servo.mode is Mode.FOLLOWING
+    assert servo.position[1] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -150,7 +154,8 @@ def test_bad_command_changes_nothing(names: list[str], position: list[float]) ->
     servo = SetPoints(["a", "b"], np.zeros(2), -np.ones(2), np.ones(2), timeout=0.1, decay=0.05)
     with pytest.raises(MessageError):
         servo.receive(0, names, np.array(position))
-    assert servo.mode is Mode.IDLE and servo.position.tolist() == [0.0, 0.0]
+    assert servo.mode is Mode.IDLE
+    assert servo.position.tolist() == [0.0, 0.0]
 
 
 def test_reset_moves_parcels_but_neither_time_nor_robot(robot: Robot, sorting: Scene) -> None:

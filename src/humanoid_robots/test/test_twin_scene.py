@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from humanoid_core.errors import ConfigError
 from humanoid_core.task import Task, judge
 from humanoid_robots import scene
@@ -27,7 +28,8 @@ def test_parcels_stay_in_their_ranges_and_stand_on_the_table(sorting: Scene) -> 
         assert len({parcel.goal for parcel in parcels}) == len(parcels)  # as many bins as parcels: one each
         for parcel in parcels:
             assert kind.mass[0] <= parcel.mass <= kind.mass[1]
-            assert np.all(parcel.size >= kind.size_low) and np.all(parcel.size <= kind.size_high)
+            assert np.all(parcel.size >= kind.size_low)
+            assert np.all(parcel.size <= kind.size_high)
             assert parcel.position[2] - 0.5 * parcel.size[2] == pytest.approx(sorting.tables["table"].height)
 
 

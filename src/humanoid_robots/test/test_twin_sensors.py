@@ -6,6 +6,7 @@ from collections import defaultdict
 import mujoco
 import numpy as np
 import pytest
+
 from humanoid_description import Robot
 from humanoid_description.config import Lidar, TactilePad
 from humanoid_robots import scene
@@ -65,8 +66,10 @@ def test_gyro_of_the_torso_agrees_with_the_waist(robot: Robot, empty: Scene) -> 
                 waist = reading
             if isinstance(reading, ImuReading) and reading.place == "torso":
                 imu = reading
-                assert waist is not None and waist.stamp == imu.stamp
-    assert imu is not None and waist is not None
+                assert waist is not None
+                assert waist.stamp == imu.stamp
+    assert imu is not None
+    assert waist is not None
     speed = waist.velocity[twin.joints.index("waist_yaw_joint")]
     assert speed == pytest.approx(0.5, abs=0.05)
     assert imu.angular_velocity[2] == pytest.approx(speed, abs=0.02)

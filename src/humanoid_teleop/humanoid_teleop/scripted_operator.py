@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A scripted person who sorts parcels: takes each between both palms, turns, lowers it into its bin. No clock and no ROS.
+"""A scripted person who sorts parcels: takes each between both palms, turns, lowers it into its bin. No ROS.
 
-The person only sees the objects and moves hands, chest and head like one, with minimum-jerk strokes (Flash and Hogan, "The
-coordination of arm movements", J. Neuroscience 5(7), 1985). What comes out are operator frames in the person's own proportions; the
-robot's body is known only through the retargeting's scaling, so that the robot's palms go where the parcels are.
+The person only sees the objects and moves hands, chest and head like one, with minimum-jerk strokes (Flash and Hogan,
+"The coordination of arm movements", J. Neuroscience 5(7), 1985). What comes out are operator frames in the person's
+own proportions; the robot's body is known only through the retargeting's scaling, so that the robot's palms go where
+the parcels are.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ _MAX_SKEW = 0.9  # [rad] between a parcel's depth and the direction to it that h
 
 def _setting(description: str, low: float, high: float) -> Any:
     """A field with what a node needs to declare it as a parameter."""
-    return dataclasses.field(metadata={"description": description, "range": (low, high)})
+    return dataclasses.field(metadata={"description": description, "low": low, "high": high})
 
 
 @dataclass(frozen=True)
@@ -374,7 +375,9 @@ class RobotHands:
         for side in SIDES:
             pad = config.tactile.get(f"{side}_palm")
             if pad is None:
-                raise ConfigError(robot.config_path, f"tactile.{side}_palm", "nothing", "a pad that says where the palm is")
+                raise ConfigError(
+                    robot.config_path, f"tactile.{side}_palm", "nothing", "a pad that says where the palm is"
+                )
             palm = data.oMf[model.getFrameId(pad.frame)]
             self._palm[side] = data.oMf[body.arms[side].wrist].actInv(palm).translation
             at_home[side] = palm.translation
@@ -428,7 +431,9 @@ class Person:
         """Write the elbow from shoulder and wrist: two links in a plane, the elbow down and a little outwards."""
         shoulder, wrist = frame.position(f"{side}_shoulder"), frame.position(f"{side}_wrist")
         line = wrist - shoulder
-        length = min(max(float(np.linalg.norm(line)), abs(self._upper - self._fore) + 1e-3), self._upper + self._fore - 1e-3)
+        length = min(
+            max(float(np.linalg.norm(line)), abs(self._upper - self._fore) + 1e-3), self._upper + self._fore - 1e-3
+        )
         along = line / max(float(np.linalg.norm(line)), 1e-6)
         shift = (self._upper**2 - self._fore**2 + length**2) / (2 * length)
         out = rotations.matrix(frame.rotation(f"{side}_shoulder"))[:, 1] * _SIGN[side]

@@ -7,14 +7,14 @@ import dataclasses
 import time
 from typing import Any
 
-import humanoid_description
 from builtin_interfaces.msg import Time
-from humanoid_interfaces.msg import Annotation, SceneObjects, StageTrace
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
+import humanoid_description
 from humanoid_core import convert, endpoints, ros, task
 from humanoid_core.task import ObjectState
+from humanoid_interfaces.msg import Annotation, SceneObjects, StageTrace
 from humanoid_teleop import operator_messages
 from humanoid_teleop.scripted_operator import DONE, GIVEN_UP, RUNNING, ScriptedOperator, Settings
 
@@ -40,7 +40,12 @@ class ScriptedOperatorNode(Node):
         settings = Settings(
             **{
                 field.name: ros.required(
-                    self, field.name, field.metadata["description"], *field.metadata["range"], kind=kinds[str(field.type)]
+                    self,
+                    field.name,
+                    field.metadata["description"],
+                    low=field.metadata["low"],
+                    high=field.metadata["high"],
+                    kind=kinds[str(field.type)],
                 )
                 for field in dataclasses.fields(Settings)
             }
@@ -101,7 +106,9 @@ class ScriptedOperatorNode(Node):
         level = ros.Diagnostics.WARN if self._operator.state == GIVEN_UP else ros.Diagnostics.OK
         self._diagnostics.update(level, self._operator.state, doing=self._operator.note)
         if self._traces is not None:
-            trace = StageTrace(stage="device", source_stamp=convert.to_stamp(stamp), received=convert.to_stamp(received))
+            trace = StageTrace(
+                stage="device", source_stamp=convert.to_stamp(stamp), received=convert.to_stamp(received)
+            )
             trace.header.stamp = convert.to_stamp(time.time_ns())
             self._traces.publish(trace)
 

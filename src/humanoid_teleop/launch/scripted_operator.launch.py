@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A scripted person as the operator."""
 
+from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
-
-from launch import LaunchDescription
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -18,7 +17,9 @@ def generate_launch_description() -> LaunchDescription:
     switch = {"choices": ["true", "false"]}
     arguments = [
         DeclareLaunchArgument("params", default_value=ours, description="How the person moves"),
-        DeclareLaunchArgument("robot_config", default_value=robot, description="Configuration of the robot that follows"),
+        DeclareLaunchArgument(
+            "robot_config", default_value=robot, description="Configuration of the robot that follows"
+        ),
         DeclareLaunchArgument("urdf", default_value="", description="URDF or xacro in place of the configuration's"),
         DeclareLaunchArgument("task", default_value=task, description="Task file"),
         DeclareLaunchArgument("seed", default_value="0", description="Seed of the person's pace and tremor"),

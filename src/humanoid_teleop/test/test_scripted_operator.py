@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 
-import humanoid_description
 import numpy as np
 import pytest
+
+import humanoid_description
 from humanoid_core import config, rotations, task
 from humanoid_core.task import ObjectState
 from humanoid_teleop import scripted_operator
@@ -42,7 +44,9 @@ def sorting() -> task.Task:
 def settings() -> Settings:
     file = ROOT / "src" / "humanoid_teleop" / "config" / "scripted_operator.yaml"
     (section,) = config.read_yaml(file).values()
-    values = {k: v for k, v in section["ros__parameters"].items() if k in {f.name for f in dataclasses.fields(Settings)}}
+    values = {
+        k: v for k, v in section["ros__parameters"].items() if k in {f.name for f in dataclasses.fields(Settings)}
+    }
     return config.build(Settings, values, file)
 
 
@@ -118,7 +122,7 @@ def test_both_parcels_are_sorted_step_by_step(
     for name in ("parcel_1", "parcel_2"):
         assert tuple(label.step for label in labels if label.object == name) == sorting.steps
     assert all(label.start < label.end for label in labels)
-    assert all(a.end <= b.start for a, b in zip(labels, labels[1:]))
+    assert all(a.end <= b.start for a, b in itertools.pairwise(labels))
 
 
 def test_person_stands_still_disengaged_then_engages_and_lets_go_at_the_end(
@@ -128,7 +132,8 @@ def test_person_stands_still_disengaged_then_engages_and_lets_go_at_the_end(
     engaged = np.array([frame.left.engaged and frame.right.engaged for frame in frames])
     first = int(np.flatnonzero(engaged)[0])
     assert first == pytest.approx(settings.calibration_time * RATE, abs=2)
-    assert engaged[first:-1].all() and not engaged[-1]
+    assert engaged[first:-1].all()
+    assert not engaged[-1]
     still = frames[first + round((settings.engage_time - 0.1) * RATE)]
     assert np.linalg.norm(still.position("left_wrist") - frames[0].position("left_wrist")) < 0.01
 
@@ -202,7 +207,8 @@ def test_a_parcel_that_slips_is_taken_again(
     play(operator, world)
     assert operator.state == DONE
     steps = [label.step for label in operator.labels() if label.object == "parcel_1"]
-    assert steps.count("grasp") == 2 and steps.count("place") == 1
+    assert steps.count("grasp") == 2
+    assert steps.count("place") == 1
 
 
 def test_gives_up_on_what_cannot_be_held(
@@ -210,7 +216,8 @@ def test_gives_up_on_what_cannot_be_held(
 ) -> None:
     operator = ScriptedOperator(robot, sorting, settings, 0)
     frames = play(operator, World(slips=10**6))
-    assert operator.state == GIVEN_UP and "parcel_1" in operator.note
+    assert operator.state == GIVEN_UP
+    assert "parcel_1" in operator.note
     assert not frames[-1].left.engaged
 
 
@@ -218,19 +225,24 @@ def test_stop_lets_go_at_once_and_start_begins_again(
     robot: humanoid_description.Robot, sorting: task.Task, settings: Settings
 ) -> None:
     operator, world = ScriptedOperator(robot, sorting, settings, 0), World()
-    assert operator.state == IDLE and not operator.frame(0, world.objects).left.engaged
+    assert operator.state == IDLE
+    assert not operator.frame(0, world.objects).left.engaged
     play(operator, world, longest=4.0)
     assert operator.state == RUNNING
     operator.stop()
-    assert operator.state == GIVEN_UP and not operator.frame(10**10, world.objects).left.engaged
+    assert operator.state == GIVEN_UP
+    assert not operator.frame(10**10, world.objects).left.engaged
     operator.start()
-    assert operator.state == RUNNING and not operator.frame(2 * 10**10, world.objects).left.engaged
+    assert operator.state == RUNNING
+    assert not operator.frame(2 * 10**10, world.objects).left.engaged
 
 
 def test_minimum_jerk_rests_at_both_ends() -> None:
     x = np.linspace(0.0, 1.0, 1001)
     y = np.array([minimum_jerk(value) for value in x])
     speed = np.gradient(y, x)
-    assert (y[0], y[-1]) == (0.0, 1.0) and np.all(np.diff(y) >= 0)
-    assert speed[0] == pytest.approx(0, abs=1e-4) and speed[-1] == pytest.approx(0, abs=1e-4)
+    assert (y[0], y[-1]) == (0.0, 1.0)
+    assert np.all(np.diff(y) >= 0)
+    assert speed[0] == pytest.approx(0, abs=1e-4)
+    assert speed[-1] == pytest.approx(0, abs=1e-4)
     assert speed.max() == pytest.approx(scripted_operator._PEAK, rel=1e-3)
