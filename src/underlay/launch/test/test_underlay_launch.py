@@ -43,8 +43,9 @@ def when_up(number, *entities):
     seen = []
 
     def on_stdout(event):
-        seen.extend(event.text.decode().split())
-        return entities if seen.count("up") == number else None
+        started = event.text.decode().split().count("up")
+        seen.extend(started * ["up"])
+        return entities if started and len(seen) == number else None
 
     return RegisterEventHandler(OnProcessIO(on_stdout=on_stdout))
 """
@@ -176,7 +177,7 @@ def test_shutdown_goes_in_reverse_order_and_escalates(run):
         def entities():
             return [
                 child("stubborn", "print('not me')", sigterm_timeout="0.2", sigkill_timeout="9"),
-                child("polite", "print('bye', end=''); exit(4)"),
+                child("polite", "print('bye', end=''); time.sleep(0.2); exit(4)"),
                 when_up(2, Shutdown(reason="test")),
             ]
     """)

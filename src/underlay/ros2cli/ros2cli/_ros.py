@@ -47,7 +47,7 @@ def ros_node(args, *, discover: bool = True) -> Iterator[Node]:
         own = [node.get_fully_qualified_name()]
         known = [own]  # what the graph was like, one after the other
         while discover and wait_for(
-            lambda: node_names(node, hidden=True) not in (own, known[-1]), args.spin_time if known[1:] else 2.0
+            lambda: node_names(node, hidden=True) not in (own, known[-1]), args.spin_time if known[1:] else _PATIENCE
         ):
             known.append(node_names(node, hidden=True))
         yield node
