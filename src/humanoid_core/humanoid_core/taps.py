@@ -9,6 +9,7 @@ noted, not when it was taken.
 
 from __future__ import annotations
 
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -20,7 +21,10 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
 
-from humanoid_core.ros import message_type
+from humanoid_core import endpoints
+from humanoid_core.ros import message_type, qos_profile
+
+_CLOCK = struct.Struct("<iI")  # rosgraph_msgs/Clock behind the encapsulation header
 
 
 class Taken(NamedTuple):
@@ -28,6 +32,8 @@ class Taken(NamedTuple):
 
     Attributes:
         received_ns: System time of arrival.
+        ros_ns: ROS time of arrival: the same, or with simulated time what `/clock` said last before; 0 before its
+            first.
         topic: Full name.
         payload: CDR bytes.
         source_ns: System time of publishing.
@@ -35,6 +41,7 @@ class Taken(NamedTuple):
     """
 
     received_ns: int
+    ros_ns: int
     topic: str
     payload: bytes
     source_ns: int
@@ -52,9 +59,12 @@ class Taps:
 
     Args:
         node: Whose namespace, remappings and context apply; its executor never sees the subscriptions.
-        handle: Called in the taking thread with the messages of one burst, oldest first, and the system time [ns] up
-            to which the list is complete.
+        handle: Called in the taking thread with the messages of one burst, oldest first, and the ROS time [ns] up to
+            which the list is complete.
         period: Between two bursts [s].
+
+    With `use_sim_time` the clock is one more subscription here, so that each message gets the time at which it arrived,
+    however busy the node is.
     """
 
     def __init__(self, node: Node, handle: Callable[[list[Taken], int], None], period: float = 0.005) -> None:
@@ -77,6 +87,11 @@ class Taps:
         self._round = threading.Condition()
         self._rounds = 0
         self._thread: threading.Thread | None = None
+        self._clock = ""  # full name of /clock where time is simulated
+        self._clock_ns = 0
+        if node.get_parameter("use_sim_time").value:
+            self._clock = node.resolve_topic_name(endpoints.CLOCK.name)
+            self.add(endpoints.CLOCK.name, endpoints.CLOCK.type, qos_profile(endpoints.CLOCK, depth=1000))
 
     def add(self, topic: str, type_name: str, qos: QoSProfile) -> None:
         """Subscribe to a topic by full name, or by a name relative to the node, remapped as the node's are."""
@@ -154,15 +169,26 @@ class Taps:
                 while (taken := take(message, True)) is not None:
                     payload, info = taken
                     received = info["received_timestamp"] or begin
-                    fresh.append(
-                        Taken(
-                            received, name, payload, info["source_timestamp"], info["publication_sequence_number"] or 0
-                        )
-                    )
+                    number = info["publication_sequence_number"] or 0
+                    fresh.append(Taken(received, received, name, payload, info["source_timestamp"], number))
         self._held = [taken for taken in fresh if taken.received_ns > begin]
         due = held + [taken for taken in fresh if taken.received_ns <= begin]
         due.sort(key=_received)
-        self._handle(due, begin)
+        if self._clock:
+            self._handle(self._on_simulated_time(due), self._clock_ns)
+        else:
+            self._handle(due, begin)
+
+    def _on_simulated_time(self, due: list[Taken]) -> list[Taken]:
+        """The messages but those of the clock, each with the simulated time of its arrival."""
+        result = []
+        for taken in due:
+            if taken.topic == self._clock:
+                seconds, nanoseconds = _CLOCK.unpack_from(taken.payload, 4)
+                self._clock_ns = seconds * 1_000_000_000 + nanoseconds
+            else:
+                result.append(taken._replace(ros_ns=self._clock_ns))
+        return result
 
 
 def _received(taken: Taken) -> int:

@@ -29,7 +29,6 @@ class Listener:
         self._recorder = recorder
         self._discovery = Discovery(node, recorder.selection)
         self._annotations = node.resolve_topic_name(endpoints.ANNOTATIONS.name)
-        self._simulated = recorder.settings.clock == "simulated"
         self._taps = Taps(node, self._on_taken, poll_period)
 
     @property
@@ -78,14 +77,12 @@ class Listener:
     def _on_taken(self, burst: list[Taken], _: int) -> None:
         if not burst:
             return
-        now = self._node.get_clock().now().nanoseconds
-        simulated = self._simulated
-        self._recorder.receive(
-            [Arrival(t.topic, t.payload, now if simulated else t.received_ns, t.source_ns, t.sequence) for t in burst]
-        )
+        self._recorder.receive([Arrival(t.topic, t.payload, t.ros_ns, t.source_ns, t.sequence) for t in burst])
         for taken in burst:
             if taken.topic == self._annotations and self._recorder.recording is not None:
                 try:
-                    self._recorder.annotate(messages.label(deserialize_message(taken.payload, Annotation), now))
+                    self._recorder.annotate(
+                        messages.label(deserialize_message(taken.payload, Annotation), taken.ros_ns)
+                    )
                 except HumanoidError as error:
                     self._node.get_logger().warning(f"annotation refused: {error}")

@@ -176,43 +176,17 @@ class Recorder:
         """
         settings = self.settings
         _check(request)
-        with self._lock:
-            if self._recording is not None:
-                raise EpisodeError(
-                    f"episode {self._recording.episode.episode_id} is being recorded; stop or discard it first"
-                )
-            free = free_bytes(settings.out)
-            if free < settings.disk_start:
-                raise StorageError(
-                    settings.out, f"{free / 1e9:.2f} GB free", f"{settings.disk_start / 1e9:.2f} GB to start an episode"
-                )
-            wall = datetime.now(timezone.utc)
-            staging = Staging.create(settings.out, settings.robot, new_id(request.task, wall), wall)
+        if self._recording is not None:
+            running = self._recording.episode.episode_id
+            raise EpisodeError(f"episode {running} is being recorded; stop or discard it first")
+        free = free_bytes(settings.out)
+        if free < settings.disk_start:
+            wanted = f"{settings.disk_start / 1e9:.2f} GB to start an episode"
+            raise StorageError(settings.out, f"{free / 1e9:.2f} GB free", wanted)
+        recording = self._open(request, now_ns)
+        with self._lock:  # everything slow is done: messages kept coming meanwhile
             first_ns = min(now_ns, self._ring[0].log_ns) if self._ring else now_ns
-            episode = Episode(
-                episode_id=staging.episode_id,
-                robot=settings.robot,
-                task=request.task,
-                instruction=request.instruction,
-                operator=request.operator,
-                scene=request.scene,
-                tags=dict(request.tags),
-                state="recording",
-                clock=settings.clock,
-                start_ns=now_ns,
-                started=wall.isoformat(timespec="milliseconds"),
-                software=settings.software,
-                backend=settings.backend,
-                pre_roll=round((now_ns - first_ns) * 1e-9, 6),
-            )
-            writer = BACKENDS[settings.backend](
-                staging.path, f"{staging.episode_id}_0", settings.flush_period, settings.ros_distro
-            )
-            for state in self._states.values():
-                writer.add_topic(state.topic)
-            recording = Recording(
-                staging, writer, episode, settings.queue_bytes, settings.disk_floor, settings.sync_period
-            )
+            recording.episode = dataclasses.replace(recording.episode, pre_roll=round((now_ns - first_ns) * 1e-9, 6))
             for state in self._states.values():
                 for old in state.kept:
                     if old.log_ns < first_ns or not self._ring:
@@ -223,7 +197,33 @@ class Recorder:
             self._ring_bytes = 0
             self._recording = recording
             self.message, self.failed = "", False
-            return recording
+        return recording
+
+    def _open(self, request: Request, now_ns: int) -> Recording:
+        """Folder, bag and threads of a new episode."""
+        settings = self.settings
+        wall = datetime.now(timezone.utc)
+        staging = Staging.create(settings.out, settings.robot, new_id(request.task, wall), wall)
+        episode = Episode(
+            episode_id=staging.episode_id,
+            robot=settings.robot,
+            task=request.task,
+            instruction=request.instruction,
+            operator=request.operator,
+            scene=request.scene,
+            tags=dict(request.tags),
+            state="recording",
+            clock=settings.clock,
+            start_ns=now_ns,
+            started=wall.isoformat(timespec="milliseconds"),
+            software=settings.software,
+            backend=settings.backend,
+        )
+        make_writer = BACKENDS[settings.backend]
+        writer = make_writer(staging.path, f"{staging.episode_id}_0", settings.flush_period, settings.ros_distro)
+        for state in self._states.values():
+            writer.add_topic(state.topic)
+        return Recording(staging, writer, episode, settings.queue_bytes, settings.disk_floor, settings.sync_period)
 
     def annotate(self, label: Label) -> None:
         """Add an annotation to the episode being recorded.

@@ -121,9 +121,9 @@ class Recording:
         self._counters: dict[str, TopicCounter] = {}
         self._taken_in = 0  # bytes; changed by the offering thread only
         self._taken_out = 0  # bytes; changed by the writing thread only
-        self._labels_written = 0
+        self._labels_written = -1
         self._stop = threading.Event()
-        write_episode(staging.path, episode)
+        write_episode(staging.path, episode, durable=False)  # the writer thread sees to the disk: a start must not wait
         self._threads = [threading.Thread(target=self._write_loop, name="bag writer")]
         if sync_period > 0:
             self._threads.append(threading.Thread(target=self._sync_loop, args=(sync_period,), name="bag sync"))

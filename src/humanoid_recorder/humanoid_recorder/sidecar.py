@@ -109,15 +109,20 @@ class Episode:
             raise ValueError(f"schema {self.schema}, this program reads {SCHEMA}")
 
 
-def write_episode(folder: Path, episode: Episode) -> None:
+def write_episode(folder: Path, episode: Episode, durable: bool = True) -> None:
     """Write episode.yaml in one step.
+
+    Args:
+        folder: The episode.
+        episode: What to say.
+        durable: Wait until the disk has it.
 
     Raises:
         StorageError: the folder cannot take it.
     """
     data: dict[str, Any] = dataclasses.asdict(episode)
     ordered = {"schema": data.pop("schema"), **data}
-    write_durably(folder / FILE, yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True, width=120))
+    write_durably(folder / FILE, yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True, width=120), durable)
 
 
 def read_episode(folder: Path) -> Episode:

@@ -218,8 +218,8 @@ class Rosbag2Writer:
 BACKENDS: dict[str, Callable[[Path, str, float, str], BagWriter]] = {"mcap": McapWriter, "rosbag2": Rosbag2Writer}
 
 
-def write_durably(path: Path, text: str) -> None:
-    """Replace a file in one step, stored on the disk before it appears under its name.
+def write_durably(path: Path, text: str, durable: bool = True) -> None:
+    """Replace a file in one step, stored on the disk (unless not `durable`) before it appears under its name.
 
     Raises:
         StorageError: the folder cannot take it.
@@ -229,7 +229,8 @@ def write_durably(path: Path, text: str) -> None:
         with open(draft, "w", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
         os.replace(draft, path)
     except OSError as error:
         raise StorageError(path, error.strerror, "a writable folder with room") from error

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 import rclpy
 import yaml
+from builtin_interfaces.msg import Time
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rosbags.rosbag2 import Reader
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
@@ -32,11 +34,11 @@ DEADLINE = 20.0  # [s]
 class Cell:
     """A recorder, a robot that publishes, and a person who calls services."""
 
-    def __init__(self, out: Path, topics: Path) -> None:
+    def __init__(self, out: Path, topics: Path, simulated: bool = False) -> None:
         rclpy.init()
         defaults = yaml.safe_load((ROOT / "config" / "recorder.yaml").read_text())["/**/recorder"]["ros__parameters"]
         values = {**defaults, "out": str(out), "topics": str(topics), "robot_name": "g1", "discovery_period": 0.05}
-        values.update(disk_start=0, disk_floor=0)
+        values.update(disk_start=0, disk_floor=0, use_sim_time=simulated)
         overrides = [Parameter(name, value=value) for name, value in values.items()]
         self.recorder = RecorderNode(namespace="/g1", parameter_overrides=overrides)
         self.person = Node("person", namespace="/g1")
@@ -79,7 +81,7 @@ class Cell:
 
 
 @pytest.fixture
-def cell(tmp_path: Path) -> Iterator[Cell]:
+def cell(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Cell]:
     topics = tmp_path / "topics.yaml"
     topics.write_text(
         "topics:\n"
@@ -88,7 +90,7 @@ def cell(tmp_path: Path) -> Iterator[Cell]:
         "  - {name: late/*}\n"
         "  - {name: annotations, repeat: never}\n"
     )
-    made = Cell(tmp_path / "out", topics)
+    made = Cell(tmp_path / "out", topics, simulated=getattr(request, "param", False))
     yield made
     made.person.destroy_node()
     made.recorder.destroy_node()
@@ -142,6 +144,31 @@ def test_a_required_topic_that_nobody_publishes_is_a_warning(cell):
     cell.person.destroy_publisher(cell.joints)
     cell.activate()
     cell.until(lambda: any("joint_states: required, but nobody publishes it" in line for line in lines))
+
+
+@pytest.mark.parametrize("cell", [True], indirect=True)
+def test_simulated_time_is_that_of_the_arrival_however_late_it_is_taken(cell):
+    clock = ros.publisher(cell.person, endpoints.CLOCK)
+    cell.activate()
+    refused = cell.call(endpoints.RECORDER_START, task="early")
+    assert "no time on /clock" in refused.message
+    cell.until(cell.hears("joint_states"))
+    cell.until(lambda: clock.get_subscription_count() == 2)  # the node and its taps
+    cell.until(lambda: cell.joints.get_subscription_count() == 1)
+    clock.publish(Clock(clock=Time(sec=5)))
+    cell.until(lambda: cell.recorder.get_clock().now().nanoseconds == 5_000_000_000)
+    assert cell.call(endpoints.RECORDER_START, task="a").success
+    for second in (6, 7, 8):
+        clock.publish(Clock(clock=Time(sec=second)))
+        cell.publish_joints(2)
+    cell.until(lambda: cell.count("joint_states") == 6)
+    cell.until(lambda: cell.recorder.get_clock().now().nanoseconds == 8_000_000_000)
+    folder = Path(cell.call(endpoints.RECORDER_STOP, outcome=0).path)
+    with Reader(folder) as reader:
+        stamps = [stamp // 10**9 for connection, stamp, _ in reader.messages() if "joint" in connection.topic]
+    assert stamps == [6, 6, 7, 7, 8, 8]
+    episode = read_episode(folder)
+    assert (episode.clock, episode.duration) == ("simulated", 3.0)
 
 
 def test_bad_requests_are_answered_with_the_reason(cell):

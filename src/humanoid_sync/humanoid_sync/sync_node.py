@@ -26,7 +26,6 @@ class SyncNode(Node):
         plan = load_plan(ros.required(self, "streams", "What is aligned: a file of config/sync", kind=str))
         poll = ros.required(self, "poll_period", "Between two bursts of messages [s]", 0.001, 0.1, float)
         robot = ros.required(self, "robot_name", "Robot, for diagnostics", kind=str)
-        self._simulated = bool(self.get_parameter("use_sim_time").value)
         # State
         self._aligner = Aligner(plan)
         self._names: dict[str, str] = {}  # stream by full topic
@@ -50,19 +49,17 @@ class SyncNode(Node):
         self.create_timer(1.0, self._on_tick, clock=ros.steady_clock())
 
     def _on_taken(self, burst: list[Taken], complete_until: int) -> None:
-        now = self.get_clock().now().nanoseconds if self._simulated else complete_until
         for taken in burst:
-            arrival = now if self._simulated else taken.received_ns
             name = self._names.get(taken.topic)
             try:
                 if name is None:
                     sample = deserialize_message(taken.payload, ClockSample)
-                    self._aligner.push_clock(self._clocks[taken.topic], stamp_ns(sample.device_stamp), arrival)
+                    self._aligner.push_clock(self._clocks[taken.topic], stamp_ns(sample.device_stamp), taken.ros_ns)
                 else:
-                    self._publish(self._aligner.push(name, taken.payload, arrival))
+                    self._publish(self._aligner.push(name, taken.payload, taken.ros_ns))
             except HumanoidError as reason:
                 self.get_logger().error(f"{taken.topic}: {reason}", throttle_duration_sec=1.0)
-        self._publish(self._aligner.advance(now))
+        self._publish(self._aligner.advance(complete_until))
 
     def _publish(self, frames: list[Frame]) -> None:
         for frame in frames:

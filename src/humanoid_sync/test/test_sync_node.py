@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import rclpy
-from humanoid_interfaces.msg import SyncedFrame, SyncedStream, SyncStatus
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -17,6 +16,7 @@ from sensor_msgs.msg import CameraInfo, JointState
 
 from humanoid_core import endpoints, ros
 from humanoid_core.convert import stamp_ns
+from humanoid_interfaces.msg import SyncedFrame, SyncedStream, SyncStatus
 from humanoid_sync.sync_node import SyncNode
 
 ROOT = Path(__file__).parents[3]
