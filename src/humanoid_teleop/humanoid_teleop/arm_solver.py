@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """One step of differential inverse kinematics for both arms, as a quadratic program with hard joint limits.
 
-minimise  sum |w (J v - x')|^2 + posture + damping   over the joint velocities v of the arms that follow
+minimise  sum |w (J v - x')|^2 + posture + smoothness + damping   over the joint velocities v of the arms that follow
 subject to  low <= v <= high                          the braking box of limits.py, hard
             d' >= -approach speed                     for each near pair of links, soft
 
-Wrists weigh most, then the elbow's direction, then posture; damping grows with the error, so that an arm stretched towards something
-out of reach does not chatter.
+Wrists weigh most, then the elbow's direction, then posture; velocities that change little are preferred, and damping
+grows with the error, so that an arm that is nearly straight or reaches for what it cannot reach does not chatter.
 
 Source: velocity quadratic programs as in Kanoun, Lamiraux, Wieber, "Kinematic control of redundant manipulators", IEEE T-RO 2011;
 the solver is DAQP (Arnstrom, Bemporad, Axehill, "A dual active-set solver for embedded quadratic programming", IEEE TAC 2022).
@@ -43,6 +43,8 @@ def solve(
     tasks: list[ArmTask],
     posture: np.ndarray,
     posture_weight: np.ndarray,
+    last: np.ndarray,
+    smoothness: float,
     low: np.ndarray,
     high: np.ndarray,
     fixed: np.ndarray,
@@ -55,6 +57,8 @@ def solve(
         tasks: Of the arms that follow.
         posture: Rates (n,) at which joints would return home [rad/s].
         posture_weight: Squared weights (n,).
+        last: Velocities (n,) of the step before [rad/s].
+        smoothness: Squared weight of a change from them.
         low: Lowest velocities (n,) [rad/s].
         high: Highest velocities (n,) [rad/s].
         fixed: Velocities (n,) of all joints; those of the tasks' joints are overwritten [rad/s].
@@ -76,9 +80,9 @@ def solve(
         end = start + len(task.columns)
         weight = posture_weight[task.columns]
         block = task.jacobian.T @ task.jacobian
-        block.flat[:: end - start + 1] += weight + task.damping
+        block.flat[:: end - start + 1] += weight + task.damping + smoothness + smoothness
         hessian[start:end, start:end] = block
-        gradient[start:end] = -(task.jacobian.T @ task.rate) - weight * posture[task.columns]
+        gradient[start:end] = -(task.jacobian.T @ task.rate) - weight * posture[task.columns] - smoothness * last[task.columns]
         start = end
     lower, upper = low[columns], high[columns]
     if len(approach):

@@ -10,6 +10,7 @@ import numpy as np
 from humanoid_description import Robot
 from humanoid_teleop.motion import OperatorMotion
 from humanoid_teleop.operator import SIDES
+from humanoid_teleop.pacing import Pacer
 from humanoid_teleop.playback import Playback
 from humanoid_teleop.retargeting import Counts, Retargeter
 from humanoid_teleop.settings import Settings
@@ -69,6 +70,7 @@ def retarget(motion: OperatorMotion, robot: Robot, settings: Settings, rate: flo
     stamps = np.union1d(frame_stamps, tick_stamps)
     is_frame = np.isin(stamps, frame_stamps)
     limits = retargeter.limits
+    pacer = Pacer(round(1e9 / rate))
     rows = []
     sequence = 0
     for stamp, with_frame in zip(stamps.tolist(), is_frame.tolist()):
@@ -77,6 +79,10 @@ def retarget(motion: OperatorMotion, robot: Robot, settings: Settings, rate: flo
         if with_frame:
             retargeter.update(motion.at(place.time, stamp, sequence, place.engaged))
             sequence += 1
+            if not pacer.frame(stamp):
+                continue
+        elif not pacer.due(stamp):
+            continue
         targets = retargeter.tick(stamp)
         body = targets.position[: len(limits.lower)]
         errors = [retargeter.errors[side] for side in SIDES]

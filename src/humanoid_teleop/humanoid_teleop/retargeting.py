@@ -26,7 +26,7 @@ from humanoid_teleop.arm_solver import ArmTask
 from humanoid_teleop.calibration import OperatorCalibration, calibrate
 from humanoid_teleop.collision import NearPairs, SelfCollision
 from humanoid_teleop.filtering import BAD, JUMPED, InputLimits, PoseGate
-from humanoid_teleop.follower import FOLLOWING, HOLDING, IDLE, PoseFollower, brakeable, limited, soft_reach
+from humanoid_teleop.follower import FOLLOWING, HOLDING, IDLE, PoseFollower, Target, homing, limited, soft_reach
 from humanoid_teleop.hands import HandRetargeter
 from humanoid_teleop.limits import JointLimits, braking_velocity, velocity_box
 from humanoid_teleop.mapping import BodyMapping
@@ -86,12 +86,11 @@ class _ArmState:
 
     def __init__(self, arm: Arm, settings: Settings) -> None:
         self.arm = arm
-        self.follower = PoseFollower(settings, settings.clutched)
+        self.follower = PoseFollower(settings, settings.smoothing, settings.clutched)
         self.gate = PoseGate(InputLimits(settings.input_speed, settings.input_turn_rate, settings.jump_frames))
         self.elbow = np.zeros(3)
         self.wanted = False  # engaged by the person
         self.released = False  # seen not engaged since the arm last stopped following
-        self.last_target: tuple[np.ndarray, np.ndarray] | None = None
         self.error = WristError()
 
 
@@ -135,8 +134,7 @@ class Retargeter:
         self._time: float | None = None
         self._near = NearPairs(np.zeros(0, int), np.zeros(0), np.zeros((0, self.body.model.nv)))
         self._arms = {side: _ArmState(arm, settings) for side, arm in self.body.arms.items()}
-        self._chest = PoseFollower(settings, clutched=False)
-        self._last_turn: np.ndarray | None = None
+        self._chest = PoseFollower(settings, settings.chest_smoothing, clutched=False)
         self._rest = _NO_TURN  # robot's chest against the person's, as far as it turns the arms, quaternion xyzw
         limits = InputLimits(settings.input_speed, settings.input_turn_rate, settings.jump_frames)
         self._gates = {part: PoseGate(limits) for part in ("head", "torso", "pelvis", "left_shoulder", "right_shoulder")}
@@ -360,8 +358,6 @@ class Retargeter:
         v = brake.copy()
         if self._chest.state == FOLLOWING:
             v[self.body.waist] = self._waist(time, dt, torso, low, high)
-        else:
-            self._last_turn = None
         tasks = []
         posture = np.zeros(len(v))
         for arm in self._arms.values():
@@ -370,7 +366,9 @@ class Retargeter:
                 gain = self._settings.posture_rate * arm.follower.progress(time)
                 posture[arm.arm.joints] = gain * (self.body.home - self._q)[arm.arm.joints]
 
-        solved = arm_solver.solve(tasks, posture, self._posture_weight, low, high, v, *self._approach(time, dt))
+        solved = arm_solver.solve(
+            tasks, posture, self._posture_weight, self._v, self._settings.smoothness**2, low, high, v, *self._approach(time, dt)
+        )
         if solved is None:
             self.counts.failed_steps += 1
             solved = brake
@@ -388,7 +386,6 @@ class Retargeter:
             if follower.state == FOLLOWING and not fresh:
                 follower.state = HOLDING
             if follower.state != FOLLOWING:
-                arm.last_target = None
                 if fresh and arm.wanted and arm.released:
                     arm.released = False
                     position, rotation = self._wrist(arm)
@@ -408,30 +405,32 @@ class Retargeter:
         turn = rotations.quaternion(wrist.rotation @ arm.arm.wrist_from_operator)
         return wrist.translation - torso.act(self.body.chest), turn
 
-    def _wanted(self, arm: _ArmState, time: float) -> tuple[np.ndarray, np.ndarray]:
-        """Where the wrist should be: from the chest, base axes (3,) [m], and its operator axes, quaternion xyzw (4,)."""
-        position, rotation = arm.follower.target(time)
-        return rotations.matrix(self._rest) @ position, rotations.multiply(self._rest, rotation)
+    def _wanted(self, arm: _ArmState, time: float) -> Target:
+        """Where the wrist should be: from the chest, base axes [m], and its operator axes."""
+        target = arm.follower.target(time)
+        turn = rotations.matrix(self._rest)
+        return Target(
+            turn @ target.position,
+            rotations.multiply(self._rest, target.rotation),
+            turn @ target.velocity,
+            turn @ target.turn_rate,
+        )
 
     def _turn_with_chest(self, time: float, dt: float) -> None:
         """What the waist cannot take over of the chest's rotation turns the arms along with the chest."""
         rest = _NO_TURN
         if self._chest.state == FOLLOWING and not self._settings.level:
             rest = rotations.quaternion(self._data.oMf[self.body.torso].rotation)
-            rest = rotations.multiply(rest, rotations.inverse(self._chest.target(time)[1]))
+            rest = rotations.multiply(rest, rotations.inverse(self._chest.target(time).rotation))
         self._rest = rotations.multiply(rotations.exp(limited(_turn(self._rest, rest), REST_RATE * dt)), self._rest)
 
     def _waist(self, time: float, dt: float, torso: pin.SE3, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         """Velocities of the waist's joints towards the person's chest."""
         waist = self.body.waist
-        _, target = self._chest.target(time)
-        now = rotations.quaternion(torso.rotation)
-        turn = _turn(now, target)
-        ahead = np.zeros(3) if self._last_turn is None else _turn(self._last_turn, target) / dt
-        self._last_turn = target
-        ahead = limited(ahead, self._settings.hand_turn_rate)
+        target = self._chest.target(time)
+        turn = _turn(rotations.quaternion(torso.rotation), target.rotation)
         acceleration = float(self._limits.acceleration[waist].min())
-        rate = ahead + brakeable(turn - ahead * dt, 0.5 * acceleration, dt)
+        rate = target.turn_rate + homing(turn - target.turn_rate * dt, self._settings.error_rate, 0.5 * acceleration, dt)
         jacobian = self._data.J[3:, waist]
         normal = jacobian.T @ jacobian + 1e-4 * np.eye(len(waist))
         return np.minimum(np.maximum(np.linalg.solve(normal, jacobian.T @ rate), low[waist]), high[waist])
@@ -443,24 +442,25 @@ class Retargeter:
         shoulder = torso.act(side.shoulder) - chest
 
         # Where to
-        wanted, rotation = self._wanted(arm, time)
-        reach = side.reach
-        position = shoulder + soft_reach(wanted - shoulder, settings.reach_soft * reach, settings.reach_hard * reach)
+        target = self._wanted(arm, time)
+        reach = settings.reach_soft * side.reach, settings.reach_hard * side.reach
+        position = shoulder + soft_reach(target.position - shoulder, *reach)
+        ahead = target.velocity
+        if True:
+            next_position = shoulder + soft_reach(target.position + dt * target.velocity - shoulder, *reach)
+            ahead = (next_position - position) / dt
         if settings.clutched:
-            beyond = wanted - position
+            beyond = target.position - position
             excess = beyond - limited(beyond, settings.windup)
             if excess.any():
                 arm.follower.slide(-(rotations.matrix(self._rest).T @ excess))
-        ahead, ahead_turn = np.zeros(3), np.zeros(3)
-        if arm.last_target is not None:
-            ahead = limited((position - arm.last_target[0]) / dt, settings.hand_speed)
-            ahead_turn = limited(_turn(arm.last_target[1], rotation) / dt, settings.hand_turn_rate)
-        arm.last_target = (position, rotation)
-        error, error_turn = position - wrist, _turn(turned, rotation)
-        rate = ahead + brakeable(error - ahead * dt, settings.hand_acceleration, dt)
-        rate_turn = ahead_turn + brakeable(error_turn - ahead_turn * dt, settings.hand_turn_acceleration, dt)
-        rate = limited(rate, settings.hand_speed)
-        rate_turn = limited(rate_turn, settings.hand_turn_rate)
+        ahead, ahead_turn = limited(ahead, settings.hand_speed), limited(target.turn_rate, settings.hand_turn_rate)
+        error, error_turn = position - wrist, _turn(turned, target.rotation)
+        rate = ahead + homing(error - ahead * dt, settings.error_rate, settings.hand_acceleration, dt)
+        rate_turn = ahead_turn + homing(
+            error_turn - ahead_turn * dt, settings.error_rate, settings.hand_turn_acceleration, dt
+        )
+        rate, rate_turn = limited(rate, settings.hand_speed), limited(rate_turn, settings.hand_turn_rate)
 
         # How: Jacobian of a point p from that of the base's origin, J_p = J_v - [p]x J_w
         jacobian = self._data.J
@@ -554,14 +554,14 @@ class Retargeter:
         self._near = self._collision.measure(self._data, v)
 
     def _measure_error(self, arm: _ArmState, time: float) -> None:
-        if arm.follower.state != FOLLOWING or arm.last_target is None:
+        if arm.follower.state != FOLLOWING:
             arm.error = WristError()
             return
         pin.updateFramePlacement(self.body.model, self._data, self.body.torso)
         position, rotation = self._wrist(arm)
-        wanted, turned = self._wanted(arm, time)
-        difference = wanted - position
-        arm.error = WristError(math.sqrt(float(difference @ difference)), rotations.angle(rotation, turned))
+        target = self._wanted(arm, time)
+        difference = target.position - position
+        arm.error = WristError(math.sqrt(float(difference @ difference)), rotations.angle(rotation, target.rotation))
 
 
 def _turn(a: np.ndarray, b: np.ndarray) -> np.ndarray:

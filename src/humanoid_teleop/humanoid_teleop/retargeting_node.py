@@ -18,6 +18,7 @@ from humanoid_core import convert, endpoints, ros
 from humanoid_core.errors import HumanoidError
 from humanoid_teleop import operator_messages, retargeting
 from humanoid_teleop.operator import SIDES
+from humanoid_teleop.pacing import Pacer
 from humanoid_teleop.retargeting import Retargeter
 from humanoid_teleop.settings import Settings
 
@@ -56,10 +57,9 @@ class RetargetingNode(Node):
         # State
         robot = humanoid_description.load(robot_config, urdf)
         self._retargeter = Retargeter(robot, Settings(**values))
-        self._period = round(1e9 / rate)
+        self._pacer = Pacer(round(1e9 / rate))
         self._frame_stamp: int | None = None  # of the newest frame, its own [ns]
         self._frame_arrival = 0  # the same, when it came, ROS time [ns]
-        self._last_stamp = 0  # of the newest targets [ns]
         self._solve_time = 0.0
         self._measured: dict[str, float] | None = None
         # Outputs before inputs
@@ -96,7 +96,7 @@ class RetargetingNode(Node):
             self.get_logger().error(f"frame {frame.sequence} refused: {reason}", throttle_duration_sec=1.0)
             return
         self._frame_stamp, self._frame_arrival = frame.stamp, self.get_clock().now().nanoseconds
-        if self._retargeter.started:
+        if self._pacer.frame(frame.stamp) and self._retargeter.started:
             self._step(frame.stamp)
         if self._traces is not None:
             trace = StageTrace(stage="retargeting", source_stamp=message.header.stamp, received=convert.to_stamp(received))
@@ -109,13 +109,10 @@ class RetargetingNode(Node):
             return
         now = self.get_clock().now().nanoseconds
         stamp = now if self._frame_stamp is None else self._frame_stamp + now - self._frame_arrival
-        if stamp - self._last_stamp >= 0.9 * self._period:
+        if self._pacer.due(stamp):
             self._step(stamp)
 
     def _step(self, stamp: int) -> None:
-        if stamp <= self._last_stamp:
-            return
-        self._last_stamp = stamp
         begin = time.perf_counter()
         targets = self._retargeter.tick(stamp)
         self._solve_time = time.perf_counter() - begin

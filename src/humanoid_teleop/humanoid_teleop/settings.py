@@ -36,7 +36,8 @@ class Settings:
     )
 
     # Input
-    smoothing: float = _setting("Time constant of the input filter [s]; 0: none", 0.0, 1.0)
+    smoothing: float = _setting("Time constant of the filter of the wrists [s]; 0: none", 0.0, 1.0)
+    chest_smoothing: float = _setting("Time constant of the filter of the chest [s]; 0: none", 0.0, 1.0)
     lead: float = _setting("How far ahead of the frame's stamp to predict [s]: the device's own delay", 0.0, 0.2)
     prediction_limit: float = _setting("Longest prediction past the newest frame; then the target stands still [s]", 0.0, 0.5)
     hold_after: float = _setting("Without a good pose for so long, a hand is lost: its arm stops and asks to be re-engaged [s]", 0.01, 5.0)
@@ -49,6 +50,7 @@ class Settings:
     engage_speed: float = _setting("Mean speed of the hand at which an engaged arm joins the person's [m/s]", 0.01, 5.0)
     hand_speed: float = _setting("Highest speed of the robot's hands [m/s]", 0.01, 10.0)
     hand_turn_rate: float = _setting("Highest turn rate of the robot's hands [rad/s]", 0.01, 100.0)
+    error_rate: float = _setting("How fast an error is closed, before braking limits it [1/s]", 1.0, 1000.0)
     hand_acceleration: float = _setting("With which the hand brakes towards its target [m/s2]", 0.1, 1000.0)
     hand_turn_acceleration: float = _setting("With which the hand brakes towards its target [rad/s2]", 0.1, 10000.0)
     reach_soft: float = _setting("Share of the arm's length from which the reach is compressed", 0.5, 1.0)
@@ -64,6 +66,7 @@ class Settings:
     posture_weight: float = _setting("Of the home pose [m/rad]", 0.0, 1.0)
     posture_rate: float = _setting("How fast free joints return to the home pose [1/s]", 0.0, 10.0)
     elbow_rate: float = _setting("How fast the elbow's direction is taken over [1/s]", 0.0, 100.0)
+    smoothness: float = _setting("Of changes of joint velocities from step to step [m/rad]", 0.0, 1.0)
     damping: float = _setting("Of joint velocities [m/rad]", 1e-6, 1.0)
     error_damping: float = _setting("Further damping per metre of wrist error [1/rad]", 0.0, 10.0)
 
