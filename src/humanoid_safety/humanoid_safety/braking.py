@@ -3,8 +3,8 @@
 
 Commands leave once per period dt. A joint that moves u in one period and then brakes at its limit moves u - A, u - 2A
 and so on in the following ones, where A = acceleration * dt^2, until less than A is left. The largest first step whose
-sum stays within a distance is what `braking_step` gives. The continuous law sqrt(2 a D) overshoots or asks for up to twice the
-deceleration when it is applied once per period; this one needs exactly the limit, at any rate.
+sum stays within a distance is what `braking_step` gives. The continuous law sqrt(2 a D) overshoots or asks for up to
+twice the deceleration when it is applied once per period; this one needs exactly the limit, at any rate.
 
 Everything here is in units of displacement per period (steps), so that no division by dt adds rounding.
 """

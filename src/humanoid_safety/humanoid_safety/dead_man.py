@@ -2,7 +2,8 @@
 """The dead-man flags out of a serialized OperatorFrame.
 
 A frame has up to 50 finger joints and a dozen poses; turning all of it into Python objects to look at two flags costs a
-tenth of a core at 250 Hz. Serialized (CDR, little endian: what ROS 2 machines of today write) it is read in microseconds.
+tenth of a core at 250 Hz. Serialized (CDR, little endian: what ROS 2 machines of today write) it is read in
+microseconds.
 """
 
 from __future__ import annotations

@@ -81,8 +81,8 @@ class TargetStream:
 
     Between two targets the request is their linear interpolation: it never leaves their hull. The playing head runs
     `delay` behind the clock: one target period (learned from the stamps) and the lateness that nine arrivals of ten
-    stay below. It follows changes of both by running a little slower or faster, never by jumping. Where the head runs out of
-    targets it goes on in a straight line for one period, then stands.
+    stay below. It follows changes of both by running a little slower or faster, never by jumping. Where the head runs
+    out of targets it goes on in a straight line for one period, then stands.
 
     Args:
         joints: The n joints that may be commanded.
