@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from humanoid_core import config
+from humanoid_core import config, task
 from humanoid_core.errors import ConfigError
-from humanoid_core.task import ObjectState
+from humanoid_core.task import ObjectState, Task
 
 Color = tuple[float, float, float]  # red, green, blue, 0..1
 
@@ -150,6 +150,16 @@ def load(path: str | Path) -> Scene:
             if _support(scene, x, y) is None:
                 raise ConfigError(path, f"parcels.places[{i}]", f"({x}, {y}) on no table", "a place on a table")
     return scene
+
+
+def load_with_task(path: Path) -> tuple[Scene, Task | None]:
+    """Read a scene file and the file of its task, `../tasks/<task>.yaml`.
+
+    Raises:
+        ConfigError: one of them does not fit.
+    """
+    scene = load(path)
+    return scene, task.load(path.parent.parent / "tasks" / f"{scene.task}.yaml") if scene.task else None
 
 
 def draw(scene: Scene, seed: int) -> Layout:

@@ -21,6 +21,15 @@ class Mode(IntEnum):
     FAULT = 4
 
 
+WORDS = {
+    Mode.OFF: "off",
+    Mode.IDLE: "holds its pose, no command yet",
+    Mode.FOLLOWING: "follows joint_commands",
+    Mode.STOPPING: "stopped: no joint_commands",
+    Mode.FAULT: "simulation ended by an error",
+}
+
+
 class SetPoints:
     """Latest set-point of each joint, and a soft stop.
 

@@ -5,8 +5,6 @@ period."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -19,38 +17,12 @@ from humanoid_robots.readings import EventReading, ObjectsReading, Reading
 from humanoid_robots.rendering import RenderThread, View, views_of
 from humanoid_robots.scene import Scene, draw
 from humanoid_robots.servo import Mode, SetPoints
+from humanoid_robots.settings import Settings
 from humanoid_robots.tactile import TactileSkin
 
 _SECOND = 1_000_000_000
 _WATCH_RATE = 50.0  # of contacts and objects, for events [Hz]
 START_NS = _SECOND  # a stamp of zero means "none" to ROS
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How the twin runs.
-
-    Attributes:
-        control_rate: Control periods per second [Hz].
-        substeps: Physics steps per control period.
-        base: "fixed": the base is held at standing height.
-        command_timeout: Silence of commands that starts a soft stop [s].
-        stop_decay: Time constant of the soft stop [s].
-        objects_rate: Of object poses [Hz].
-        base_rate: Of the base's pose [Hz].
-        cameras: Names of the cameras that are drawn; None: all of the robot's.
-        lidar: Whether the LiDAR scans.
-    """
-
-    control_rate: float = 500.0
-    substeps: int = 2
-    base: Literal["fixed", "free"] = "fixed"
-    command_timeout: float = 0.1
-    stop_decay: float = 0.05
-    objects_rate: float = 30.0
-    base_rate: float = 100.0
-    cameras: tuple[str, ...] | None = None
-    lidar: bool = True
 
 
 class Schedule:
@@ -75,9 +47,8 @@ class Twin:
         robot: The robot.
         scene: The scene.
         task: The scene's task, if it has one.
-        seed: Of the scene.
         settings: How it runs.
-        images: Draws the cameras; None: no cameras.
+        images: Draws the cameras; None: no cameras, whatever the settings say.
     """
 
     def __init__(
@@ -85,7 +56,6 @@ class Twin:
         robot: Robot,
         scene: Scene,
         task: Task | None,
-        seed: int,
         settings: Settings,
         images: RenderThread | None = None,
     ) -> None:
@@ -94,20 +64,20 @@ class Twin:
         self.settings = settings
         self.now = START_NS
         self.period_ns = round(_SECOND / settings.control_rate)
-        self._images = images
-        self._views = [view for view in views_of(config) if settings.cameras is None or view.camera in settings.cameras]
+        self._images = images if settings.cameras else None
+        self._views = views_of(config)
         rates = {"joints": config.joint_state_rate, "objects": settings.objects_rate, "base": settings.base_rate}
         rates |= {f"imu/{place}": imu.rate for place, imu in config.imus.items()}
         rates |= {f"wrench/{place}": wrench.rate for place, wrench in config.wrenches.items()}
         rates |= {"tactile": max((pad.rate for pad in config.tactile.values()), default=0.0), "watch": _WATCH_RATE}
         if config.lidar is not None and settings.lidar:
             rates["lidar"] = config.lidar.rate * SLICES
-        if images is not None:
+        if self._images is not None:
             rates |= {f"view/{i}": view.imager.rate for i, view in enumerate(self._views)}
         self._schedule = Schedule(rates, self.period_ns)
         self._pending: list[Reading] = []
         self._setpoints: SetPoints | None = None
-        self.reset(scene, task, seed)
+        self.reset(scene, task, settings.seed)
 
     @property
     def joints(self) -> tuple[str, ...]:

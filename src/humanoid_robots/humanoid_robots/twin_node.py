@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import queue
 import signal
@@ -17,22 +18,15 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64
 
 import humanoid_description
-from humanoid_core import endpoints, ros, task
+from humanoid_core import config, endpoints, ros
 from humanoid_core.errors import HumanoidError, MessageError
 from humanoid_robots import scene
 from humanoid_robots.pacing import Pace
 from humanoid_robots.rendering import RenderThread
-from humanoid_robots.servo import Mode
-from humanoid_robots.twin import START_NS, Settings, Twin
+from humanoid_robots.servo import WORDS, Mode
+from humanoid_robots.settings import Settings
+from humanoid_robots.twin import START_NS, Twin
 from humanoid_robots.twin_publishing import TwinPublisher
-
-_WORDS = {
-    Mode.OFF: "off",
-    Mode.IDLE: "holds its pose, no command yet",
-    Mode.FOLLOWING: "follows joint_commands",
-    Mode.STOPPING: "stopped: no joint_commands",
-    Mode.FAULT: "simulation ended by an error",
-}
 
 
 class TwinNode(LifecycleNode):
@@ -44,33 +38,17 @@ class TwinNode(LifecycleNode):
         self._robot_file = ros.required(self, "robot_config", "Robot configuration (YAML)", kind=str)
         self._urdf = ros.optional(self, "urdf", "", "URDF or xacro in place of the configuration's")
         self._scene_file = Path(ros.required(self, "scene", "Scene file (YAML); its task lies in ../tasks", kind=str))
-        self._seed = ros.required(self, "seed", "Seed of the scene", 0, 2**62, kind=int)
-        self._scale = ros.required(self, "time_scale", "Simulated seconds per second at most", 0.01, 100.0, kind=float)
-        cameras = ros.required(self, "cameras", "Draw the cameras", kind=bool)
-        self._settings = Settings(
-            control_rate=ros.required(self, "control_rate", "Control periods per second [Hz]", 50, 2000, kind=float),
-            substeps=ros.required(self, "substeps", "Physics steps per control period", 1, 20, kind=int),
-            base=ros.required(self, "base", "fixed: held at standing height; free: not held", kind=str),
-            command_timeout=ros.required(self, "command_timeout", "Silence that stops [s]", 0.01, 10.0, kind=float),
-            stop_decay=ros.required(self, "stop_decay", "Time constant of the stop [s]", 0.001, 1.0, kind=float),
-            objects_rate=ros.required(self, "objects_rate", "Rate of scene/objects [Hz]", 1, 500, kind=float),
-            base_rate=ros.required(self, "base_rate", "Rate of odom and tf [Hz]", 1, 500, kind=float),
-            lidar=ros.required(self, "lidar", "Cast the LiDAR's rays", kind=bool),
-            cameras=None if cameras else (),
-        )
-        shadows = ros.required(self, "shadows", "Draw shadows in camera images", kind=bool)
-        backlog = ros.required(self, "render_backlog", "Instants that may wait to be drawn", 1, 100, kind=int)
-        self._jpeg = ros.required(self, "jpeg_quality", "JPEG quality", 1, 100, kind=int)
-        self._png = ros.required(self, "png_level", "zlib level of depth images", 0, 9, kind=int)
+        self._settings = self._declare_settings()
         # State
-        self._images = RenderThread(self._on_image, backlog, shadows) if cameras else None
+        settings = self._settings
+        self._images = RenderThread(self._on_image, settings.render_backlog, settings.shadows)
         self._twin: Twin | None = None
         self._publisher: TwinPublisher | None = None
         self._command: JointState | None = None
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._running = threading.Event()
         self._loop = threading.Thread()
-        self._pace = Pace(self._scale)
+        self._pace = Pace(self._settings.time_scale)
         self._refused = 0
         self._reported = Mode.OFF
         # Outputs and inputs
@@ -80,14 +58,23 @@ class TwinNode(LifecycleNode):
         ros.service(self, endpoints.SCENE_RESET, self._on_reset)
         self.create_timer(0.5, self._report, clock=ros.steady_clock())
 
+    def _declare_settings(self) -> Settings:
+        kinds = {"int": int, "float": float, "bool": bool}
+        values = {}
+        for field in dataclasses.fields(Settings):
+            told = field.metadata
+            kind = kinds.get(str(field.type), str)
+            values[field.name] = ros.required(self, field.name, told["description"], told["low"], told["high"], kind)
+        return config.build(Settings, values, self.get_name())
+
     # --- lifecycle ---
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         try:
             robot = humanoid_description.load(self._robot_file, self._urdf)
-            place, job = self._load(self._scene_file)
-            self._twin = Twin(robot, place, job, self._seed, self._settings, self._images)
-            self._publisher = TwinPublisher(self, self._twin, self._jpeg, self._png)
+            place, job = scene.load_with_task(self._scene_file)
+            self._twin = Twin(robot, place, job, self._settings, self._images)
+            self._publisher = TwinPublisher(self, self._twin)
         except HumanoidError as error:
             self.get_logger().fatal(str(error))
             return TransitionCallbackReturn.FAILURE
@@ -96,7 +83,7 @@ class TwinNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._running.set()
-        self._pace = Pace(self._scale)
+        self._pace = Pace(self._settings.time_scale)
         self._loop = threading.Thread(target=self._run, name="physics")
         self._loop.start()
         return super().on_activate(state)
@@ -174,7 +161,7 @@ class TwinNode(LifecycleNode):
         def reset() -> None:
             assert self._twin is not None
             try:
-                self._twin.reset(*self._load(file), request.seed)
+                self._twin.reset(*scene.load_with_task(file), request.seed)
                 self._scene_file = file
                 response.success, response.message = True, f"{file.stem}, seed {request.seed}"
             except HumanoidError as error:
@@ -194,20 +181,15 @@ class TwinNode(LifecycleNode):
         scale = self._pace.measured if alive else 0.0
         self._time_scale.publish(Float64(data=scale))
         mode = twin.mode if alive else Mode.OFF
-        self._publisher.status(twin.now, mode, _WORDS[mode])
+        self._publisher.status(twin.now, mode, WORDS[mode])
         level = ros.Diagnostics.WARN if mode is Mode.STOPPING else ros.Diagnostics.OK
         self._diagnostics.update(
             level,
-            _WORDS[mode],
+            WORDS[mode],
             time_scale=f"{scale:.3f}",
             refused_commands=self._refused,
             contacts=twin.plant.data.ncon,
         )
-
-    @staticmethod
-    def _load(file: Path) -> tuple[scene.Scene, task.Task | None]:
-        place = scene.load(file)
-        return place, task.load(file.parent.parent / "tasks" / f"{place.task}.yaml") if place.task else None
 
 
 def main() -> None:

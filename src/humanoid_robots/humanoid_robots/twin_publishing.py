@@ -38,16 +38,14 @@ class TwinPublisher:
     Args:
         node: The node.
         twin: The twin.
-        jpeg_quality: 1 to 100.
-        png_level: zlib level of depth images, 0 to 9.
     """
 
-    def __init__(self, node: Node, twin: Twin, jpeg_quality: int, png_level: int) -> None:
+    def __init__(self, node: Node, twin: Twin) -> None:
         config = twin.robot.config
         self._config = config
         self._twin = twin
-        self._jpeg = [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality]
-        self._png = [cv2.IMWRITE_PNG_COMPRESSION, png_level]
+        self._jpeg = [cv2.IMWRITE_JPEG_QUALITY, twin.settings.jpeg_quality]
+        self._png = [cv2.IMWRITE_PNG_COMPRESSION, twin.settings.png_level]
 
         def at(endpoint: endpoints.Endpoint, **parts: str) -> Any:
             return ros.publisher(node, endpoint.at(**parts))

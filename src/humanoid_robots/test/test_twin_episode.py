@@ -14,11 +14,12 @@ from humanoid_core.task import Task, judge
 from humanoid_description import Robot
 from humanoid_robots.readings import EventReading, ObjectsReading, TactileReading
 from humanoid_robots.scene import Scene
-from humanoid_robots.twin import Settings, Twin
+from humanoid_robots.settings import load_settings
+from humanoid_robots.twin import Twin
 from humanoid_teleop import scripted_operator
 from humanoid_teleop.retargeting import Retargeter
 from humanoid_teleop.scripted_operator import DONE, RUNNING, ScriptedOperator
-from humanoid_teleop.settings import load_settings
+from humanoid_teleop.settings import load_settings as load_retargeting
 
 TELEOP = Path(__file__).parents[2] / "humanoid_teleop" / "config"
 
@@ -32,9 +33,9 @@ def person(robot: Robot, task: Task) -> ScriptedOperator:
 
 
 def test_one_parcel_is_sorted_by_friction_alone(robot: Robot, one_parcel: Scene, sorting_task: Task) -> None:
-    twin = Twin(robot, one_parcel, sorting_task, 7, Settings(lidar=False))
+    twin = Twin(robot, one_parcel, sorting_task, load_settings(lidar=False, seed=7))
     operator = person(robot, sorting_task)
-    retargeter = Retargeter(robot, load_settings(TELEOP / "retargeting.yaml"))
+    retargeter = Retargeter(robot, load_retargeting(TELEOP / "retargeting.yaml"))
     retargeter.start(dict(zip(twin.joints, twin.plant.handles.home)))
     operator.start()
     objects, events, pressed, tilt = twin.plant.objects(), [], 0.0, []

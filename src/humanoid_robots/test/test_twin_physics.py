@@ -14,9 +14,10 @@ from humanoid_robots.plant import Plant
 from humanoid_robots.readings import JointReading
 from humanoid_robots.scene import Scene
 from humanoid_robots.servo import Mode, SetPoints
-from humanoid_robots.twin import START_NS, Settings, Twin
+from humanoid_robots.settings import load_settings
+from humanoid_robots.twin import START_NS, Twin
 
-NO_SENSORS = Settings(lidar=False)
+NO_SENSORS = load_settings(lidar=False)
 
 
 def run(twin: Twin, seconds: float) -> list[JointReading]:
@@ -53,7 +54,7 @@ def test_nothing_touches_at_home(plant: Plant) -> None:
 
 
 def test_robot_holds_home_against_gravity(robot: Robot, sorting: Scene) -> None:
-    twin = Twin(robot, sorting, None, 0, NO_SENSORS)
+    twin = Twin(robot, sorting, None, NO_SENSORS)
     last = run(twin, 1.0)[-1]
     np.testing.assert_allclose(last.position, twin.plant.handles.home, atol=1e-3)
     elbow = twin.joints.index("left_elbow_joint")
@@ -62,7 +63,7 @@ def test_robot_holds_home_against_gravity(robot: Robot, sorting: Scene) -> None:
 
 def test_without_gravity_compensation_it_would_sag(robot: Robot, sorting: Scene) -> None:
     """The test above can fail."""
-    twin = Twin(robot, sorting, None, 0, NO_SENSORS)
+    twin = Twin(robot, sorting, None, NO_SENSORS)
     twin.plant.model.body_gravcomp[:] = 0.0
     last = run(twin, 1.0)[-1]
     assert np.abs(last.position - twin.plant.handles.home).max() > 5e-3
@@ -70,7 +71,7 @@ def test_without_gravity_compensation_it_would_sag(robot: Robot, sorting: Scene)
 
 def test_two_runs_are_identical(robot: Robot, sorting: Scene) -> None:
     def states() -> list[np.ndarray]:
-        twin = Twin(robot, sorting, None, 5, NO_SENSORS)
+        twin = Twin(robot, sorting, None, load_settings(lidar=False, seed=5))
         found = []
         for i in range(200):
             twin.command(["left_elbow_joint"], np.array([-0.3 + 0.4 * np.sin(0.02 * i)]))
@@ -82,7 +83,7 @@ def test_two_runs_are_identical(robot: Robot, sorting: Scene) -> None:
 
 
 def test_command_is_followed_by_name_and_the_rest_stays_home(robot: Robot, sorting: Scene) -> None:
-    twin = Twin(robot, sorting, None, 0, NO_SENSORS)
+    twin = Twin(robot, sorting, None, NO_SENSORS)
     names = ["left_wrist_yaw_joint", "left_elbow_joint"]
     for i in range(500):
         share = min(1.0, i / 300)
@@ -97,7 +98,7 @@ def test_command_is_followed_by_name_and_the_rest_stays_home(robot: Robot, sorti
 
 def test_velocity_of_the_set_point_takes_the_lag_away(robot: Robot, empty: Scene) -> None:
     def lag(feed_forward: bool) -> float:
-        twin = Twin(robot, empty, None, 0, NO_SENSORS)
+        twin = Twin(robot, empty, None, NO_SENSORS)
         speed = 0.5
         for i in range(400):
             wanted = -0.3 + speed * i * 0.002
@@ -109,7 +110,7 @@ def test_velocity_of_the_set_point_takes_the_lag_away(robot: Robot, empty: Scene
 
 
 def test_it_stops_softly_when_commands_cease(robot: Robot, empty: Scene) -> None:
-    twin = Twin(robot, empty, None, 0, NO_SENSORS)
+    twin = Twin(robot, empty, None, NO_SENSORS)
     index = twin.joints.index("left_elbow_joint")
     speed = 1.0
     for i in range(300):
@@ -159,7 +160,7 @@ def test_bad_command_changes_nothing(names: list[str], position: list[float]) ->
 
 
 def test_reset_moves_parcels_but_neither_time_nor_robot(robot: Robot, sorting: Scene) -> None:
-    twin = Twin(robot, sorting, None, 0, NO_SENSORS)
+    twin = Twin(robot, sorting, None, NO_SENSORS)
     for _ in range(20):
         twin.command(["left_elbow_joint"], np.array([-0.5]))
         twin.step()

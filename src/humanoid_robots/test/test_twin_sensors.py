@@ -14,8 +14,9 @@ from humanoid_robots.lidar import SLICES, LidarScanner, directions
 from humanoid_robots.plant import Plant
 from humanoid_robots.readings import CloudReading, ImuReading, JointReading, Reading, TactileReading, WrenchReading
 from humanoid_robots.scene import Scene
+from humanoid_robots.settings import load_settings
 from humanoid_robots.tactile import TactileSkin, press, taxel_positions
-from humanoid_robots.twin import START_NS, Settings, Twin
+from humanoid_robots.twin import START_NS, Twin
 
 PAD = TactilePad(frame="pad", rows=4, columns=3, size=(0.04, 0.03), rate=100.0)
 
@@ -23,7 +24,7 @@ PAD = TactilePad(frame="pad", rows=4, columns=3, size=(0.04, 0.03), rate=100.0)
 @pytest.fixture(scope="module")
 def measured(robot: Robot, sorting: Scene) -> dict[str, list[Reading]]:
     """One second of a robot that stands still, by kind of reading and place."""
-    twin = Twin(robot, sorting, None, 0, Settings())
+    twin = Twin(robot, sorting, None, load_settings())
     readings: dict[str, list[Reading]] = defaultdict(list)
     for _ in range(500):
         for reading in twin.step():
@@ -57,7 +58,7 @@ def test_imu_at_rest_feels_gravity_upwards(measured: dict[str, list[Reading]]) -
 
 
 def test_gyro_of_the_torso_agrees_with_the_waist(robot: Robot, empty: Scene) -> None:
-    twin = Twin(robot, empty, None, 0, Settings(lidar=False))
+    twin = Twin(robot, empty, None, load_settings(lidar=False))
     waist, imu = None, None
     for i in range(300):
         twin.command(["waist_yaw_joint"], np.array([0.001 * i]), np.array([0.5]))
