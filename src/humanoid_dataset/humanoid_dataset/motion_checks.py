@@ -66,7 +66,9 @@ def position_limits(episode: Episode, limits: CheckLimits, robot: RobotFacts) ->
     excess = np.fmax(table.position - upper, lower - table.position)
     result = _worst("position_limits", table, excess, limits.limits.position_slack, "rad", robot, _any(upper))
     if result.status == "passed":
-        return replace(result, measured=0.0, detail=f"closest: {-result.measured:.3f} rad inside, {result.detail}")
+        return replace(
+            result, measured=0.0, detail=f"closest: {max(0.0, -result.measured):.3f} rad inside, {result.detail}"
+        )
     return result
 
 

@@ -82,6 +82,7 @@ class TimingLimits:
     ends: float
     loss: float
     skew: float
+    skew_periods: float
     missing: float
     duration_min: float
 
