@@ -46,7 +46,7 @@ def _elbow(shoulder: np.ndarray, wrist: np.ndarray, sign: float) -> np.ndarray:
     down -= along * (along @ down)
     down /= np.linalg.norm(down)
     part = (UPPER**2 - FORE**2 + span**2) / (2.0 * span)
-    return shoulder + along * part + down * np.sqrt(max(UPPER**2 - part**2, 0.0))
+    return shoulder + along * part + down * np.sqrt(np.maximum(UPPER**2 - part**2, 0.0))
 
 
 def _fingers(hand: Hand, wrist: np.ndarray, turn: np.ndarray, rotation: np.ndarray, closed: float) -> None:

@@ -42,7 +42,8 @@ def over(
 ) -> np.ndarray:
     """Which commands break a limit at some joint, (steps,) bool; arguments as of `violations`."""
     position, speed, change = _excess(commands, lower, upper, velocity, acceleration, dt)
-    return ((position > 0.0) | (speed > 0.0) | (change > 0.0)).any(axis=1)
+    broken: np.ndarray = (position > 0.0) | (speed > 0.0) | (change > 0.0)
+    return np.asarray(broken.any(axis=1))
 
 
 def worst_acceleration(commands: np.ndarray, acceleration: np.ndarray, dt: float) -> float:

@@ -12,7 +12,7 @@ from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Empty, Float64
+from std_msgs.msg import Float64
 from std_srvs.srv import SetBool, Trigger
 
 import humanoid_description
@@ -65,7 +65,7 @@ class SafetyNode(Node):
             ros.subscribe(self, topic, partial(self._on_targets, source.name))
         ros.subscribe(self, endpoints.OPERATOR_FRAME, self._on_operator, depth=1, raw=True)
         ros.subscribe(self, endpoints.JOINT_STATES, self._on_joint_states, depth=1, raw=True)
-        ros.subscribe(self, endpoints.SAFETY_HEARTBEAT, self._on_heartbeat, depth=1)
+        ros.subscribe(self, endpoints.SAFETY_HEARTBEAT, lambda _: self._gate.heartbeat(time.monotonic()), depth=1)
         ros.subscribe(self, endpoints.TIME_SCALE, self._on_time_scale)
         ros.service(self, endpoints.COMMAND_SELECT, self._on_select)
         ros.service(self, endpoints.SAFETY_ENGAGE, self._on_engage)
@@ -104,9 +104,6 @@ class SafetyNode(Node):
             self._gate.operator(engaged(frame), time.monotonic())
         except HumanoidError as reason:
             self.get_logger().error(f"refused: {reason}", throttle_duration_sec=1.0)
-
-    def _on_heartbeat(self, _: Empty) -> None:
-        self._gate.heartbeat(time.monotonic())
 
     def _on_time_scale(self, message: Float64) -> None:
         self._gate.time_scale(message.data, time.monotonic())
