@@ -127,7 +127,7 @@ class Cell:
         return [line for line in self.output if "process has died" in line]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cell(ros_domain: int) -> Callable[..., Any]:
     """`with cell("robot.launch.py", robot_name="g1", ...) as running:`"""
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Node robot_state_publisher: joint states in, tf, tf_static and robot_description out."""
 
+import signal
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +14,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
@@ -157,15 +160,15 @@ class RobotStatePublisherNode(Node):
 
 
 def main() -> None:
-    """Run the node until it is interrupted."""
-    rclpy.init()
-    try:
-        node = RobotStatePublisherNode()
-        executor = EventsExecutor()
-        executor.add_node(node)
-        while rclpy.ok():
-            executor.spin_once(timeout_sec=0.1)
-    except (KeyboardInterrupt, rclpy.executors.ExternalShutdownException):
-        pass
-    finally:
-        rclpy.try_shutdown()
+    """Run the node until SIGINT or SIGTERM, however often it comes."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    node = RobotStatePublisherNode()
+    executor = EventsExecutor()
+    executor.add_node(node)
+    while rclpy.ok() and not stop.is_set():
+        executor.spin_once(timeout_sec=0.1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    rclpy.try_shutdown()

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A short episode recorded in the twin by the very launch files that users run, opened by stock tools, and replayed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rosbag2_py
+import yaml
+from mcap.reader import make_reader
+from mcap_ros2.decoder import DecoderFactory
+from rclpy.serialization import deserialize_message
+from rosbags.highlevel import AnyReader
+from sensor_msgs.msg import JointState
+
+from humanoid_core import convert, endpoints
+from humanoid_interfaces.msg import SafetyStatus
+
+NAMESPACE = "/unitree_g1"
+SECONDS = 6.0  # recorded, simulated
+
+
+@pytest.fixture(scope="module")
+def episode(cell, tmp_path_factory) -> Path:
+    """Folder of an episode: calibration, then the scripted person reaches for a parcel."""
+    out = tmp_path_factory.mktemp("episodes")
+    with cell("collect.launch.py", out=out, operator_autostart="false") as running:
+        running.message(endpoints.JOINT_STATES)
+        running.message(endpoints.SYNC_FRAME)
+        running.message(endpoints.SAFETY_STATUS, lambda m: m.state == SafetyStatus.HOLD)
+        clock = running.collect(endpoints.CLOCK)
+        answer = running.call(endpoints.RECORDER_START, task="reach", instruction="Reach for the parcel.")
+        assert answer.success, answer.message
+        assert running.call(endpoints.OPERATOR_START).success
+        running.message(
+            endpoints.COMMAND_STATUS, lambda m: any(s.name == "teleop" and s.enabled and s.alive for s in m.sources)
+        )
+        answer = running.call(endpoints.SAFETY_ENGAGE, data=True)
+        assert answer.success, answer.message
+        end = convert.stamp_ns(clock[-1].clock) + int(SECONDS * 1e9)
+        running.until(lambda: convert.stamp_ns(clock[-1].clock) > end, f"{SECONDS} s of simulated time")
+        running.message(endpoints.SAFETY_STATUS, lambda m: m.state == SafetyStatus.ACTIVE)
+        assert running.call(endpoints.SAFETY_ENGAGE, data=False).success
+        answer = running.call(endpoints.RECORDER_STOP, outcome=1, note="of a test")
+        assert answer.success, answer.message
+        assert running.stop() == 0
+        assert not running.deaths()
+    return Path(answer.path)
+
+
+@pytest.fixture(scope="module")
+def counts(episode: Path) -> dict[str, int]:
+    """Messages of each topic as the bag's metadata has them."""
+    metadata = yaml.safe_load((episode / "metadata.yaml").read_text())["rosbag2_bagfile_information"]
+    return {entry["topic_metadata"]["name"]: entry["message_count"] for entry in metadata["topics_with_message_count"]}
+
+
+def mcap_file(episode: Path) -> Path:
+    (file,) = episode.glob("*.mcap")
+    return file
+
+
+def test_every_topic_of_the_pipeline_is_there(counts):
+    wanted = {
+        f"{NAMESPACE}/{endpoint.name}"
+        for endpoint in (
+            endpoints.OPERATOR_FRAME,
+            endpoints.JOINT_TARGETS.at(source="teleop"),
+            endpoints.JOINT_COMMANDS,
+            endpoints.JOINT_STATES,
+            endpoints.CAMERA_COLOR_COMPRESSED.at(camera="head"),
+            endpoints.CAMERA_DEPTH_COMPRESSED.at(camera="head"),
+            endpoints.CAMERA_COLOR_COMPRESSED.at(camera="left_wrist"),
+            endpoints.CAMERA_COLOR_COMPRESSED.at(camera="right_wrist"),
+            endpoints.LIDAR_POINTS,
+            endpoints.SCENE_OBJECTS,
+            endpoints.SYNC_FRAME,
+            endpoints.SAFETY_STATUS,
+            endpoints.ROBOT_DESCRIPTION,
+            endpoints.TF,
+            endpoints.TF_STATIC,
+        )
+    }
+    assert wanted <= {name for name, count in counts.items() if count}
+
+
+def test_rates_are_as_expected_and_nothing_was_lost(episode):
+    sidecar = yaml.safe_load((episode / "episode.yaml").read_text())
+    assert sidecar["outcome"] == "success"
+    assert sidecar["duration"] > SECONDS
+    for topic in sidecar["topics"]:
+        assert topic["lost"] == topic["dropped"] == 0, topic
+        name = topic["name"].removeprefix(NAMESPACE)
+        if name in ("/joint_states", "/camera/head/color/image_raw/compressed", "/lidar/points", "/imu/data"):
+            expected = topic["expected_rate"] * sidecar["duration"]
+            assert topic["written"] == pytest.approx(expected, rel=0.03, abs=2), name
+
+
+def test_the_mcap_library_reads_and_decodes_all_of_it(episode, counts):
+    found: Counter[str] = Counter()
+    with mcap_file(episode).open("rb") as stream:
+        for _, channel, _, message in make_reader(stream, decoder_factories=[DecoderFactory()]).iter_decoded_messages():
+            found[channel.topic] += 1
+            assert message is not None
+    assert found == {name: count for name, count in counts.items() if count}
+
+
+def test_the_rosbags_library_reads_and_decodes_all_of_it(episode, counts):
+    found: Counter[str] = Counter()
+    with AnyReader([episode]) as reader:
+        for connection, _, payload in reader.messages():
+            reader.deserialize(payload, connection.msgtype)
+            found[connection.topic] += 1
+    assert found == {name: count for name, count in counts.items() if count}
+
+
+def test_rosbag2_py_reads_the_same_bytes_in_the_same_order(episode):
+    reader = rosbag2_py.SequentialReader()
+    reader.open(
+        rosbag2_py.StorageOptions(uri=str(episode), storage_id="mcap"), rosbag2_py.ConverterOptions("cdr", "cdr")
+    )
+    with mcap_file(episode).open("rb") as stream:
+        for _, channel, message in make_reader(stream).iter_messages():
+            topic, payload, stamp = reader.read_next()
+            assert (topic, payload, stamp) == (channel.topic, message.data, message.log_time)
+    assert not reader.has_next()
+
+
+def test_ros2_bag_info_knows_it(episode, counts):
+    answer = subprocess.run(
+        ["ros2", "bag", "info", str(episode)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert f"Topic: {NAMESPACE}/joint_states" in answer.stdout
+    assert f"Count: {counts[f'{NAMESPACE}/joint_states']}" in answer.stdout
+
+
+def test_the_checks_can_judge_it(episode):
+    answer = subprocess.run(
+        ["ros2", "run", "humanoid_dataset", "check", str(episode), "--json"],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    verdicts = {check["name"]: check["status"] for check in json.loads(answer.stdout)["episodes"][0]["checks"]}
+    for name in ("intact", "complete", "finite", "names", "limits"):
+        assert verdicts[name] == "passed", answer.stdout
+
+
+def joint_targets(bag: Path) -> dict[int, JointState]:
+    """Joint targets of a bag by their stamp [ns]."""
+    reader = rosbag2_py.SequentialReader()
+    reader.open(rosbag2_py.StorageOptions(uri=str(bag), storage_id="mcap"), rosbag2_py.ConverterOptions("cdr", "cdr"))
+    reader.set_filter(rosbag2_py.StorageFilter(topics=[f"{NAMESPACE}/joint_targets/teleop"]))
+    targets = {}
+    while reader.has_next():
+        message = deserialize_message(reader.read_next()[1], JointState)
+        targets[convert.stamp_ns(message.header.stamp)] = message
+    return targets
+
+
+def test_replayed_operator_frames_give_the_same_targets(cell, episode, tmp_path):
+    with cell("replay.launch.py", bag=episode, out=tmp_path, recorder="true", rate="0.5", safety="false") as running:
+        running.message(endpoints.CLOCK)
+        answer = running.call(endpoints.RECORDER_START, task="replay")
+        assert answer.success, answer.message
+        assert running.wait(deadline=120.0) == 0
+        assert not running.deaths()
+    (replayed,) = (path.parent for path in tmp_path.rglob("metadata.yaml"))
+    then, now = joint_targets(episode), joint_targets(replayed)
+    common = sorted(then.keys() & now.keys())
+    assert len(common) > 0.5 * len(then)
+    error = [np.abs(np.subtract(then[stamp].position, now[stamp].position)).max() for stamp in common]
+    assert all(then[stamp].name == now[stamp].name for stamp in common)
+    assert np.percentile(error, 95) < 0.02  # [rad]
