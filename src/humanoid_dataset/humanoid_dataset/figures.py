@@ -13,7 +13,7 @@ import numpy as np
 from markupsafe import Markup
 
 from humanoid_dataset import pictures
-from humanoid_dataset.episode import Episode
+from humanoid_dataset.episode import Episode, Stream
 from humanoid_dataset.latency import Latency
 from humanoid_dataset.picture_checks import color_topics, depth_topics, spread
 from humanoid_dataset.results import CheckLimits
@@ -98,7 +98,8 @@ def timeline(episode: Episode) -> Figure | None:
     for name in ("label", "instant"):
         chosen = [label for label in labels if (label[1] > label[0]) == (name == "label")]
         if chosen:
-            lanes.append((name + "s", [(a, b, words, f"s{i % 6}") for i, (a, b, words) in enumerate(chosen)]))
+            kinds = sorted({words for _, _, words in chosen}, key=[words for _, _, words in chosen].index)
+            lanes.append((name + "s", [(a, b, words, f"s{kinds.index(words) % 6}") for a, b, words in chosen]))
     events = [
         ((_ns(m.header.stamp) - start) * 1e-9, f"{m.kind} {m.object}".strip()) for m in episode.messages("scene/events")
     ]
@@ -234,6 +235,8 @@ def teleop_error(episode: Episode) -> Figure | None:
     series: dict[str, tuple[list[float], list[float], list[float]]] = {}
     for message in episode.messages("teleop/status"):
         for error in message.errors:
+            if not np.isfinite(error.position):
+                continue  # not engaged: nothing is followed
             times, position, turn = series.setdefault(error.name, ([], [], []))
             times.append((_ns(message.header.stamp) - episode.span[0]) * 1e-9)
             position.append(MILLI * error.position)
@@ -295,19 +298,19 @@ def skew_histogram(episode: Episode, limits: CheckLimits) -> Figure | None:
 def streams_strip(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> Figure | None:
     """One lane per flowing topic: green where it keeps its rate, amber where it is slow, red where it pauses."""
     start, end = episode.span
-    flows = [s for _, s in sorted(episode.streams.items()) if not s.latched and len(s) > 1]
+    flows = [s for _, s in sorted(episode.streams.items()) if _flows(s, limits)]
     if not flows or end <= start:
         return None
     seconds = (end - start) * 1e-9
-    chart = Chart(960, 30 + 15 * len(flows), (0.0, seconds), (0.0, float(len(flows))), left=330, y_axis=False)
+    chart = Chart(960, 30 + 15 * len(flows), (0.0, seconds), (0.0, float(len(flows))), left=350, y_axis=False)
     for row, stream in enumerate(flows):
         low = len(flows) - row - 1
         rule = rule_of(stream.topic, limits)
         wanted = expected_rate(stream, rule, robot) or stream.rate
-        chart.text(0.0, low + 0.5, stream.topic, "tick end", dx=-62)
+        chart.text(0.0, low + 0.5, _shortened(stream.topic, 50), "tick end", dx=-62)
         chart.text(0.0, low + 0.5, f"{stream.rate:.1f} Hz", "tick end", dx=-6)
         times = (stream.stamps if stream.stamped else stream.received).astype(np.int64)
-        for begin, stop, css in _rate_runs((times - start) * 1e-9, seconds, wanted):
+        for begin, stop, css in _rate_runs((times - start) * 1e-9, seconds, wanted, limits.timing.ends):
             chart.box(begin, stop, low + 0.2, low + 0.8, css, f"{stream.topic}: {begin:.2f} to {stop:.2f} s")
         for begin, stop in pauses(episode, stream, rule, limits) if rule else []:
             chart.box(
@@ -323,18 +326,13 @@ def streams_strip(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> F
 
 
 def lidar_top_view(episode: Episode, robot: RobotFacts) -> Figure | None:
-    """The middle cloud of the episode from above, brighter where higher; the robot's base is the cross."""
+    """The cloud taken while the robot moved least, from above, brighter where higher; the robot's base is the cross."""
     stream = episode.streams.get("lidar/points")
     if stream is None or not len(stream):
         return None
-    middle = len(stream) // 2
-    wanted = list(range(max(0, middle - 2), min(len(stream), middle + 3)))
-    messages = episode.heavy({"lidar/points": wanted})["lidar/points"]
-    clouds = [
-        _in_base(pictures.points(m), m.header.frame_id, int(stream.stamps[i]), episode, robot)
-        for i, m in zip(wanted, messages)
-    ]
-    cloud = np.concatenate(clouds)
+    index = _calmest(stream, episode)
+    [message] = episode.heavy({"lidar/points": [index]})["lidar/points"]
+    cloud = _in_base(pictures.points(message), message.header.frame_id, int(stream.stamps[index]), episode, robot)
     if not len(cloud):
         return None
     reach, size = 4.0, 520
@@ -351,7 +349,8 @@ def lidar_top_view(episode: Episode, robot: RobotFacts) -> Figure | None:
     image[rows, columns] = colors
     cv2.drawMarker(image, (size // 2, size // 2), (255, 255, 255), cv2.MARKER_CROSS, 14, 1, cv2.LINE_AA)
     picture = Markup('<img class="square" alt="LiDAR points from above" src="{}">').format(jpeg(image, 88))
-    note = f"Forward is up, rings every metre, colour by height; {len(cloud)} points of {len(wanted)} clouds."
+    at = (int(stream.stamps[index]) - episode.span[0]) * 1e-9
+    note = f"Forward is up, rings every metre, colour by height; {len(cloud)} points at {at:.1f} s."
     return Figure("LiDAR from above", picture, note=note)
 
 
@@ -418,11 +417,11 @@ def bytes_by_topic(episode: Episode) -> Figure | None:
     total = sum(size for size, _ in sizes)
     chart = Chart(
         470, 30 + 15 * len(shown), (0.0, 1.15 * shown[0][0] * 1e-6), (0.0, float(len(shown))),
-        x_unit="MB", left=210, y_axis=False,
+        x_unit="MB", left=250, y_axis=False,
     )  # fmt: skip
     for row, (size, topic) in enumerate(shown):
         low = len(shown) - row - 1
-        chart.text(0.0, low + 0.5, _shortened(topic, 38), "tick end", dx=-6)
+        chart.text(0.0, low + 0.5, _shortened(topic, 40), "tick end", dx=-6)
         chart.box(0.0, size * 1e-6, low + 0.15, low + 0.85, "bar s3", f"{topic}: {size * 1e-6:.2f} MB")
         chart.text(size * 1e-6, low + 0.5, f"{100 * size / total:.0f} %", "tick", dx=4)
     rate = total * 1e-6 / max(episode.duration, 1e-9)
@@ -460,23 +459,50 @@ def _labels(episode: Episode) -> list[tuple[float, float, str]]:
     return [((a - start) * 1e-9, (b - start) * 1e-9, words) for a, b, words in sorted(found)]
 
 
-def _rate_runs(times: np.ndarray, seconds: float, rate: float) -> list[tuple[float, float, str]]:
-    """Stretches of equal judgement of a stream's rate, from counts in bins that should hold eight messages or more."""
-    width = max(seconds / 160, 8.0 / max(rate, 1e-9))
-    edges = np.arange(0.0, seconds + width, width)
-    if len(edges) < 2:
-        return []
-    edges[-1] = seconds
+def _flows(stream: Stream, limits: CheckLimits) -> bool:
+    """Whether a stream is expected to flow: not a fact, and not an event now and then."""
+    rule = rule_of(stream.topic, limits)
+    timed = rule is not None and (rule.rate or rule.rate_min or rule.max_gap) is not None
+    return len(stream) > 1 and (timed or not stream.latched) and (timed or stream.rate > 2.0)
+
+
+def _rate_runs(times: np.ndarray, seconds: float, rate: float, ends: float) -> list[tuple[float, float, str]]:
+    """Stretches of equal judgement of a stream's rate, from counts in bins that should hold eight messages or more.
+
+    Args:
+        times: Of the messages in the episode [s].
+        seconds: Length of the episode.
+        rate: Expected [Hz].
+        ends: What a stream may miss at either end [s].
+    """
+    first, last = max(float(times.min()), 0.0), min(float(times.max()), seconds)
+    count = max(1, int((last - first) / max(seconds / 160, 8.0 / max(rate, 1e-9))))
+    edges = np.linspace(first, last, count + 1)
     counts, _ = np.histogram(times, edges)
+    share = counts / max((last - first) / count * rate, 1e-9)
     runs: list[tuple[float, float, str]] = []
-    for index, count in enumerate(counts):
-        share = count / max((edges[index + 1] - edges[index]) * rate, 1e-9)
-        css = "run good" if share > 0.8 else "run slow" if count else "run none"
+    if first > ends:
+        runs.append((0.0, first, "run none"))
+    for index in range(count):
+        css = "run good" if share[index] > 0.8 else "run slow" if counts[index] else "run none"
         if runs and runs[-1][2] == css:
             runs[-1] = (runs[-1][0], float(edges[index + 1]), css)
         else:
-            runs.append((float(edges[index]), float(edges[index + 1]), css))
+            runs.append((float(edges[index]) if runs else 0.0, float(edges[index + 1]), css))
+    runs[-1] = (runs[-1][0], seconds, runs[-1][2]) if seconds - last <= ends else runs[-1]
     return runs
+
+
+def _calmest(stream: Stream, episode: Episode) -> int:
+    """Index of the cloud during which the measured joints moved least: a scan takes its time."""
+    table = episode.joints("joint_states")
+    if len(table.stamps) < 2 or len(stream) < 2:
+        return len(stream) // 2
+    begin = np.searchsorted(table.stamps, stream.stamps).clip(0, len(table.stamps) - 1)
+    end = np.searchsorted(table.stamps, stream.stamps + int(np.median(np.diff(stream.stamps))))
+    end = end.clip(0, len(table.stamps) - 1)
+    moved = np.abs(np.nan_to_num(table.position[end] - table.position[begin])).max(axis=1)
+    return int(np.argmin(np.where(end > begin, moved, np.inf)))
 
 
 def _in_base(cloud: np.ndarray, frame: str, stamp: int, episode: Episode, robot: RobotFacts) -> np.ndarray:

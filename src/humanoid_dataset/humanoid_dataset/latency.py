@@ -59,6 +59,8 @@ def _received(episode: Episode) -> Latency:
         return Latency(np.zeros(0), words)
     asked, made = np.array(pairs, np.int64).T
     received = np.sort(commands.received)
+    engaged = made >= received[0]  # before, nothing is answered
+    asked, made = asked[engaged], made[engaged]
     index = np.searchsorted(received, made, side="left")
     inside = index < len(received)
     return Latency((received[index[inside]] - asked[inside]) * 1e-9, words)
