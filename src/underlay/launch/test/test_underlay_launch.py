@@ -211,10 +211,11 @@ def test_sigkill_follows_when_sigterm_is_ignored(run):
     assert any("[deaf-1]: process has died [pid N, exit code -9" in line for line in lines)
 
 
-def test_ctrl_c_stops_every_process_and_the_launch_succeeds(start):
+def test_ctrl_c_stops_processes_and_timers_and_the_launch_succeeds(start):
     process = start("""
         def entities():
-            return [child("one", "print('bye'); time.sleep(0.2); exit(0)"), when_up(1, LogInfo(msg="ready"))]
+            polite = child("one", "print('bye'); time.sleep(0.2); exit(0)")
+            return [TimerAction(period=600.0, actions=[LogInfo(msg="late")]), polite, when_up(1, LogInfo(msg="ready"))]
     """)
     lines = []
     for line in process.stdout:
