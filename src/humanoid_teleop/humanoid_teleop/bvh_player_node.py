@@ -68,7 +68,7 @@ class BvhPlayerNode(Node):
         if stamp <= self._last_stamp:  # simulated time stands still, or has not begun
             return
         self._last_stamp = stamp
-        if self._waiting:
+        if self._waiting and self._frames.get_subscription_count():  # a start that nobody sees engages nobody
             self._waiting, self._started = False, stamp
         place = self._idle
         if self._started is not None:
