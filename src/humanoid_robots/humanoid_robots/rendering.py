@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import queue
 import threading
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from humanoid_robots.readings import ImageReading
 
 _MAX_GEOMS = 2000
 _MISSED = 0  # [mm], REP-118
+_UNSEEN_GROUP = 5  # drawn in no view
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,10 @@ class Renderer:
     """
 
     def __init__(self, model: mujoco.MjModel, width: int, height: int, shadows: bool = True) -> None:
+        # A copy of its own: what is out of view is hidden in it, while the physics casts rays in the original.
+        self._model = model = copy.deepcopy(model)
         model.vis.global_.offwidth, model.vis.global_.offheight = width, height
-        self._model = model
+        self._groups = model.geom_group.copy()
         self._data = mujoco.MjData(model)
         self._shadows = shadows
         self._gl = gl.make_context(width, height)
@@ -117,14 +121,34 @@ class Renderer:
         self._gl.free()
 
     def _draw(self, camera: str, width: int, height: int, sky: bool) -> None:
-        self._camera.fixedcamid = self._model.camera(camera).id
-        flags = self._scene.flags
-        flags[mujoco.mjtRndFlag.mjRND_SKYBOX] = sky
-        flags[mujoco.mjtRndFlag.mjRND_SHADOW] = sky and self._shadows
+        identity = self._model.camera(camera).id
+        self._camera.fixedcamid = identity
+        shadows = sky and self._shadows
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_SKYBOX] = sky
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = shadows
+        self._option.flags[mujoco.mjtVisFlag.mjVIS_TEXTURE] = sky
+        self._model.geom_group[:] = self._groups
+        if not shadows:  # what is out of view may still throw one
+            self._model.geom_group[~self._in_view(identity, width / height)] = _UNSEEN_GROUP
         mujoco.mjv_updateScene(
             self._model, self._data, self._option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, self._scene
         )
+        if not sky:
+            self._scene.nlight = 0  # nobody sees the colours
         mujoco.mjr_render(mujoco.MjrRect(0, 0, width, height), self._scene, self._context)
+
+    def _in_view(self, camera: int, aspect: float) -> np.ndarray:
+        """Which geoms' bounding spheres reach into a camera's field of view (ngeom,); MuJoCo itself draws everything."""
+        eye_from_world = self._data.cam_xmat[camera].reshape(3, 3).T
+        away = (self._data.geom_xpos - self._data.cam_xpos[camera]) @ eye_from_world.T
+        radius = self._model.geom_rbound
+        upright = 0.5 * np.radians(self._model.cam_fovy[camera])
+        across = np.arctan(aspect * np.tan(upright))
+        seen = -away[:, 2] + radius > 0.0
+        for axis, angle in ((0, across), (1, upright)):
+            # Distance of the centre beyond the side plane of the pyramid, MuJoCo's cameras looking along -z.
+            seen &= np.abs(away[:, axis]) * np.cos(angle) + away[:, 2] * np.sin(angle) <= radius
+        return seen | (radius == 0.0)  # a plane has no bounds
 
 
 class RenderThread:
