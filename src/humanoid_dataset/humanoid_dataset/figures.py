@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from markupsafe import Markup
 
+from humanoid_core import rotations
+from humanoid_core.task import ObjectState, objects_of
 from humanoid_dataset import pictures
 from humanoid_dataset.episode import Episode, Stream
 from humanoid_dataset.latency import Latency
@@ -306,7 +308,8 @@ def streams_strip(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> F
     for row, stream in enumerate(flows):
         low = len(flows) - row - 1
         rule = rule_of(stream.topic, limits)
-        wanted = expected_rate(stream, rule, robot) or stream.rate
+        # Without a rate to hold it to, a stream is only slow where it nearly pauses.
+        wanted = expected_rate(stream, rule, robot) or (rule.rate_min if rule else None) or 0.3 * stream.rate
         chart.text(0.0, low + 0.5, _shortened(stream.topic, 50), "tick end", dx=-62)
         chart.text(0.0, low + 0.5, f"{stream.rate:.1f} Hz", "tick end", dx=-6)
         times = (stream.stamps if stream.stamped else stream.received).astype(np.int64)
@@ -342,16 +345,61 @@ def lidar_top_view(episode: Episode, robot: RobotFacts) -> Figure | None:
     inside = cloud[(np.abs(cloud[:, :2]) < reach).all(axis=1)]
     inside = inside[np.argsort(inside[:, 2])]
     low, high = np.percentile(inside[:, 2], (2, 98)) if len(inside) else (0.0, 1.0)
-    shade = (255 * np.clip((inside[:, 2] - low) / max(high - low, 1e-6), 0.05, 1.0)).astype(np.uint8)
+    shade = (255 * np.clip((inside[:, 2] - low) / max(high - low, 1e-6), 0.2, 1.0)).astype(np.uint8)
     colors = cv2.applyColorMap(shade[:, None], cv2.COLORMAP_VIRIDIS)[:, 0]
     rows = (size / 2 - inside[:, 0] * size / (2 * reach)).astype(int).clip(0, size - 1)
     columns = (size / 2 - inside[:, 1] * size / (2 * reach)).astype(int).clip(0, size - 1)
-    image[rows, columns] = colors
+    for right, down in ((0, 1), (1, 0), (0, 0)):
+        image[(rows + down).clip(0, size - 1), (columns + right).clip(0, size - 1)] = colors
     cv2.drawMarker(image, (size // 2, size // 2), (255, 255, 255), cv2.MARKER_CROSS, 14, 1, cv2.LINE_AA)
     picture = Markup('<img class="square" alt="LiDAR points from above" src="{}">').format(jpeg(image, 88))
     at = (int(stream.stamps[index]) - episode.span[0]) * 1e-9
     note = f"Forward is up, rings every metre, colour by height; {len(cloud)} points at {at:.1f} s."
     return Figure("LiDAR from above", picture, note=note)
+
+
+def scene_top_view(episode: Episode) -> Figure | None:
+    """Paths of the objects that have a goal, from above, with the goals and where everything ended."""
+    frames = [(message, objects_of(message)) for message in episode.messages("scene/objects")]
+    if not frames:
+        return None
+    last = frames[-1][1]
+    paths: dict[str, list[np.ndarray]] = {item.name: [] for item in last if item.goal}
+    for _, objects in frames:
+        for item in objects:
+            if item.name in paths:
+                paths[item.name].append(item.position[:2])
+    if not paths:
+        return None
+    shown = [
+        item for item in last if item.goal or item.name in {other.goal for other in last} or item.category == "table"
+    ]
+    corners = np.concatenate([_footprint(item) for item in shown] + [np.zeros((1, 2))])
+    low, high = corners.min(axis=0) - 0.1, corners.max(axis=0) + 0.1
+    # Forward is up and left is left: across runs -y. The picture keeps lengths equal both ways.
+    width, height = 470, 300
+    scale = max((high[1] - low[1]) / (width - 60), (high[0] - low[0]) / (height - 30))
+    centre = 0.5 * (low + high)
+    half = 0.5 * scale * np.array([height - 28, width - 52])
+    chart = Chart(
+        width,
+        height,
+        (-centre[1] - half[1], -centre[1] + half[1]),
+        (centre[0] - half[0], centre[0] + half[0]),
+        x_unit="m",
+    )
+    for item in shown:
+        css = "table" if item.category == "table" else "outline"
+        chart.polygon(_footprint(item) @ np.array([[0.0, 1.0], [-1.0, 0.0]]), css if not item.goal else "object")
+    for index, (name, path) in enumerate(paths.items()):
+        track = np.array(path)
+        chart.line(-track[:, 1], track[:, 0], f"s{index % 6}")
+        chart.dot(-track[0, 1], track[0, 0], f"mark s{index % 6}", f"{name} at the start")
+    chart.text(0.0, 0.0, "robot", "tick middle", dy=14.0)
+    chart.dot(0.0, 0.0, "mark calm", "robot")
+    legend = tuple((f"s{i % 6}", _plain(name)) for i, name in enumerate(paths))
+    note = "From above, forward is up [m]: where each object went from its dot, and where it ended; goals are outlined."
+    return Figure("Objects", chart.html("paths of the objects from above"), legend, note)
 
 
 def touch(episode: Episode) -> Figure | None:
@@ -513,6 +561,13 @@ def _in_base(cloud: np.ndarray, frame: str, stamp: int, episode: Episode, robot:
     row = int(np.argmin(np.abs(table.stamps - stamp)))
     where, rotation = robot.kinematics.pose(frame, table.names, np.nan_to_num(table.position[row : row + 1]))
     return cloud @ rotation[0].T + where[0]
+
+
+def _footprint(item: ObjectState) -> np.ndarray:
+    """Corners of an object's base from above, (4, 2) [m]."""
+    half = 0.5 * item.size[:2]
+    corners = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * half
+    return corners @ rotations.matrix(item.orientation)[:2, :2].T + item.position[:2]
 
 
 def _tactile_unit(quantity: int) -> tuple[str, float]:

@@ -85,6 +85,7 @@ def page_of(verdict: Verdict, limits: CheckLimits) -> Page:
         lambda: figures.touch(episode),
         lambda: figures.force(episode),
         lambda: figures.effort(episode, robot),
+        lambda: figures.scene_top_view(episode),
     ]
     for draw in drawings:
         try:

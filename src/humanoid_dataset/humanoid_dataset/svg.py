@@ -92,6 +92,11 @@ class Chart:
             f' height="{bottom - top:.1f}">{tip}</rect>'
         )
 
+    def polygon(self, corners: np.ndarray, css: str) -> None:
+        """A closed shape through corners (n, 2) in the chart's own coordinates."""
+        places = " ".join(f"{self.px(float(x)):.1f},{self.py(float(y)):.1f}" for x, y in corners)
+        self._parts.append(f'<polygon class="{css}" points="{places}"/>')
+
     def text(self, x: float, y: float, words: str, css: str = "tick", dx: float = 0.0, dy: float = 3.0) -> None:
         """Words at a place in the chart's own coordinates."""
         place = f'x="{self.px(x) + dx:.1f}" y="{self.py(y) + dy:.1f}"'

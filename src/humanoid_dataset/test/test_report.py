@@ -82,6 +82,7 @@ def test_page_of_a_good_day(tmp_path, robot_config, capsys):
         "Touch",
         "Force at the wrists",
         "Joint effort",
+        "Objects",
     ]:
         assert title in page, title
     assert page.count("<figure>") == 2 * 3 * 8  # episodes, picture streams, pictures
