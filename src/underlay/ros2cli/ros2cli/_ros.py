@@ -74,11 +74,7 @@ def node_names(node: Node, hidden: bool = False) -> list[str]:
 
 
 def find_node(node: Node, name: str) -> str:
-    """Full name of a node, once it is there.
-
-    Raises:
-        RuntimeError: It is not.
-    """
+    """Full name of a node, once it is there; RuntimeError if it is not."""
     full_name = name if name.startswith("/") else f"/{name}"
     if not wait_for(lambda: full_name in node_names(node, hidden=True)):
         raise RuntimeError("Node not found")
@@ -86,11 +82,7 @@ def find_node(node: Node, name: str) -> str:
 
 
 def call(node: Node, service_type: Any, name: str, request: Any, timeout: float = 5.0) -> Any:
-    """Response of a service.
-
-    Raises:
-        RuntimeError: It is not there or does not answer within the timeout [s].
-    """
+    """Response of a service; RuntimeError if it is not there or does not answer within the timeout [s]."""
     client = node.create_client(service_type, name)
     if not client.wait_for_service(timeout_sec=timeout):
         raise RuntimeError(f"Wait for service timed out waiting for '{name}'")
@@ -167,11 +159,7 @@ def to_yaml(message: Any, flow_style: bool = False, **kwargs: Any) -> str:
 
 
 def fill(message: Any, values: dict[str, Any]) -> Any:
-    """Set a message's fields from plain values.
-
-    Raises:
-        RuntimeError: A value does not fit.
-    """
+    """Set a message's fields from plain values; RuntimeError if a value does not fit."""
     try:
         types = message.get_fields_and_field_types()
         for name, value in values.items():

@@ -12,11 +12,7 @@ from ament_index_python.packages import (
 
 
 def executables(package: str) -> list[str]:
-    """Paths of a package's executables.
-
-    Raises:
-        RuntimeError: There is no such package.
-    """
+    """Paths of a package's executables; RuntimeError if there is no such package."""
     try:
         prefix = get_package_prefix(package)
     except PackageNotFoundError as exc:
