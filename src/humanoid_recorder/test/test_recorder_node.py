@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The recorder as a node: services, discovery, losses, shutdown. One process; the test thread turns the executor."""
+"""The recorder as a node: services, discovery, shutdown. One process, except where one is killed."""
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rclpy
 import yaml
 from builtin_interfaces.msg import Time
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -21,7 +28,7 @@ from std_msgs.msg import String
 
 from humanoid_core import endpoints, ros
 from humanoid_interfaces.msg import Annotation, EpisodeStatus
-from humanoid_interfaces.srv import StopEpisode
+from humanoid_interfaces.srv import StartEpisode, StopEpisode
 from humanoid_recorder.folders import leftovers
 from humanoid_recorder.recorder_node import RecorderNode
 from humanoid_recorder.sidecar import read_episode
@@ -194,3 +201,104 @@ def test_ending_the_node_finishes_the_episode_as_unsure(cell):
     assert (episode.outcome, episode.bag.messages) == ("unsure", 50)
     assert "shut down" in episode.note
     assert verify(path) == []
+
+
+class Process:
+    """The recorder as a process of its own, activated.
+
+    It is spoken to from a context of its own, which never knew an earlier process that was killed: DDS believes in
+    those for another 20 s.
+    """
+
+    def __init__(self, out: Path, topics: Path) -> None:
+        code = "from humanoid_recorder.recorder_node import main; main()"
+        values = {"out": out, "topics": topics, "robot_name": "g2", "disk_start": 0, "disk_floor": 0}
+        words = ["--ros-args", "-r", "__ns:=/g2", "--params-file", str(ROOT / "config" / "recorder.yaml")]
+        words += [word for name, value in values.items() for word in ("-p", f"{name}:={value}")]
+        self.process = subprocess.Popen([sys.executable, "-c", code, *words])
+        self.context = Context()
+        rclpy.init(context=self.context)
+        self.node = Node("person", namespace="/g2", context=self.context)
+        self.joints = ros.publisher(self.node, endpoints.JOINT_STATES)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+            request = ChangeState.Request(transition=Transition(id=transition))
+            assert self.call("recorder/change_state", ChangeState, request).success
+
+    def call(self, name: str, kind: Any, request: Any) -> Any:
+        client = self.node.create_client(kind, name)
+        assert client.wait_for_service(timeout_sec=DEADLINE), f"{name} never came"
+        future = client.call_async(request)
+        self.executor.spin_until_future_complete(future, timeout_sec=DEADLINE)
+        assert future.done(), f"{name} never answered"
+        return future.result()
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Publish joints until something holds."""
+        end = time.monotonic() + DEADLINE
+        while not condition():
+            assert time.monotonic() < end, "it never came to be"
+            self.joints.publish(JointState(name=["a"], position=[1.0]))
+            time.sleep(0.005)
+
+    def end(self, how: signal.Signals) -> int:
+        self.process.send_signal(how)
+        status = self.process.wait(DEADLINE)
+        self.node.destroy_node()
+        self.context.try_shutdown()
+        return status
+
+
+@pytest.fixture
+def start_process(tmp_path: Path) -> Iterator[Callable[[], Process]]:
+    topics = tmp_path / "topics.yaml"
+    topics.write_text("topics:\n  - {name: joint_states, required: true}\n")
+    made: list[Process] = []
+
+    def start() -> Process:
+        made.append(Process(tmp_path, topics))
+        return made[-1]
+
+    yield start
+    for process in made:
+        if process.process.poll() is None:
+            process.end(signal.SIGKILL)
+
+
+def record_some(process: Process, task: str) -> tuple[Path, Path]:
+    """Start an episode and wait until messages are in its file; gives its final and its staging folder."""
+    process.until(lambda: process.joints.get_subscription_count() == 1)
+    started = process.call("recorder/start", StartEpisode, StartEpisode.Request(task=task))
+    assert started.success, started.message
+    folder = Path(started.path)
+    part = folder.with_name(f"{folder.name}.part")
+    empty = (part / f"{folder.name}_0.mcap").stat().st_size
+    process.until(lambda: (part / f"{folder.name}_0.mcap").stat().st_size > empty + 1000)
+    return folder, part
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_finishes_the_episode_as_unsure(start_process, how):
+    process = start_process()
+    folder, part = record_some(process, how.name)
+    assert process.end(how) == 0
+    assert not part.exists()
+    assert verify(folder) == []
+    episode = read_episode(folder)
+    assert (episode.state, episode.outcome, episode.lost) == ("finished", "unsure", 0)
+    assert episode.bag.messages > 0
+
+
+def test_what_a_kill_leaves_is_recovered_at_the_next_start(start_process):
+    process = start_process()
+    folder, part = record_some(process, "killed")
+    assert process.end(signal.SIGKILL) == -signal.SIGKILL
+    assert part.exists()
+    again = start_process()
+    again.until(folder.exists)
+    assert verify(folder) == []
+    episode = read_episode(folder)
+    assert (episode.state, episode.task, episode.lost) == ("recovered", "killed", 0)
+    assert episode.bag.messages > 0
+    assert again.end(signal.SIGINT) == 0
