@@ -96,6 +96,7 @@ class _Track:
         self.tolerance = round(stream.tolerance * 1e9)
         self.max_gap = round(stream.max_gap * 1e9)
         self.latency = round(stream.latency * 1e9)
+        self.reach = self.max_gap + self.tolerance
         self.patience = max(self.max_gap, NANOSECONDS)  # silent for longer: frames do not wait for it
         self.stamps: list[int] = []
         self.sources: list[int] = []
@@ -189,6 +190,8 @@ class _Track:
         if not near:
             return self._missing(flags)
         between = policy in ("linear", "slerp") and not exact and before >= 0 and after < len(stamps)
+        if between and max(instant - stamps[before], stamps[after] - instant) > self.reach:
+            between = False  # what is that far away says nothing about this instant
         if between:
             return self._between(flags, instant, before, after)
         nearest = min(near, key=lambda index: (abs(stamps[index] - instant), index))
