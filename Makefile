@@ -9,6 +9,7 @@ ENV := . scripts/environment.bash &&
 ROBOT ?= unitree_g1
 OPERATOR ?= scripted
 MOTION ?=
+SCENE ?= $(if $(filter bvh,$(OPERATOR)),empty,parcel_sorting)
 EPISODES ?= 3
 OUT ?= out/demo/$(shell date +%Y%m%d-%H%M%S)
 
@@ -20,7 +21,7 @@ help:  ## what there is
 
 demo: OUT := $(abspath $(OUT))
 demo: prepare  ## collect, check and report three episodes in the twin (ROBOT= OPERATOR= MOTION= EPISODES= OUT=)
-	@$(ENV) ros2 launch humanoid_bringup demo.launch.py robot:=$(ROBOT) operator:=$(OPERATOR) \
+	@$(ENV) ros2 launch humanoid_bringup demo.launch.py robot:=$(ROBOT) operator:=$(OPERATOR) scene:=$(SCENE) \
 	    motion:='$(if $(MOTION),$(abspath $(MOTION)))' episodes:=$(EPISODES) out:='$(OUT)'
 	@$(ENV) ros2 run humanoid_dataset report '$(OUT)' --expect $(EPISODES)
 

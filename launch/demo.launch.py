@@ -6,6 +6,7 @@ from launch.actions import DeclareLaunchArgument, RegisterEventHandler, Shutdown
 from launch.event_handlers import OnProcessExit
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 
 from humanoid_bringup.launching import in_robot_namespace, include, share
 
@@ -20,6 +21,7 @@ def generate_launch_description() -> LaunchDescription:
             {
                 "episodes": LaunchConfiguration("episodes"),
                 "operator": LaunchConfiguration("operator"),
+                "motion": ParameterValue(LaunchConfiguration("motion"), value_type=str),
                 "scene": LaunchConfiguration("scene"),
                 "task": share("config", "tasks", [LaunchConfiguration("task"), ".yaml"]),
                 "seed": LaunchConfiguration("seed"),
