@@ -62,7 +62,9 @@ def test_an_unknown_parameter_in_the_own_section_is_an_error_and_in_a_wildcard_s
     node = node_with()
     ros.optional(node, "rate", 1.0, "Rate [Hz]")
     good = tmp_path / "good.yaml"
-    good.write_text("/**: {ros__parameters: {other: 1}}\nnode_of_a_test: {ros__parameters: {rate: 2.0}}\n")
+    good.write_text(
+        "/**: {ros__parameters: {other: !!python/tuple [1]}}\nnode_of_a_test: {ros__parameters: {rate: 2.0}}\n"
+    )
     ros.check_parameters(node, ["x", "--ros-args", "--params-file", str(good)])
     bad = tmp_path / "bad.yaml"
     bad.write_text("/**/node_of_a_test: {ros__parameters: {rate: 2.0, limits: {raet: 1}}}\n")
