@@ -4,47 +4,52 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+_OLD_HEADS = 2  # of publishers that may be gone, or not be known yet
 
 
 class SequenceTracker:
     """Counts messages that a topic's publishers sent and that never arrived.
 
     The middleware numbers each publisher's messages from 1 without gaps, but does not say which publisher a message
-    came from. So one head (last number seen) is kept for each publisher: a number that follows a head belongs to it;
-    another starts a new head while there are fewer heads than publishers; otherwise it belongs to the nearest head
-    below it and the difference is lost. A number below every head is a publisher that started again. With one
-    publisher the count is exact. With several it is exact as long as nothing is lost, and a lower bound after a loss
-    that happens to land on another publisher's next number.
+    came from. So the last number seen of each is kept as a head, and a number that follows a head belongs to it. Any
+    other starts a head of its own while there are fewer heads than publishers, or if it is below them all (a
+    publisher that is new or has started again); else it belongs to the nearest head below it, and the difference is
+    lost.
+
+    With one publisher the count is exact. With several nothing is ever counted that was not lost, but a loss after
+    which another publisher's number happens to fit is overlooked.
     """
 
     def __init__(self) -> None:
-        self._heads: list[int] = []
+        self._heads: list[int] = []  # the one used last at the end
 
-    def lost_before(self, sequence: int, publishers: int = 1) -> int:
+    def lost_before(self, sequence: int, publishers: int = 1, recount: Callable[[], int] | None = None) -> int:
         """Take the next message's number; gives how many are missing directly before it.
 
         Args:
             sequence: Publication sequence number; 0 or less where the middleware has none.
-            publishers: Publishers of the topic now.
+            publishers: Publishers of the topic, as far as known.
+            recount: Looks how many there are now; called only where a number does not fit.
         """
         if sequence <= 0:
             return 0
         heads = self._heads
         if sequence - 1 in heads:
-            heads[heads.index(sequence - 1)] = sequence
-            return 0
-        if len(heads) < publishers:
+            heads.remove(sequence - 1)
             heads.append(sequence)
             return 0
-        del heads[: len(heads) - max(1, publishers)]
-        below = [head for head in heads if head < sequence]
-        if not below:
-            heads.remove(max(heads))
+        publishers = max(1, publishers, recount() if recount else 0)
+        below = [head for head in heads[-publishers:] if head < sequence]
+        if len(heads) < publishers or not below:
             heads.append(sequence)
+            del heads[: max(0, len(heads) - publishers - _OLD_HEADS)]
             return 0
         nearest = max(below)
-        heads[heads.index(nearest)] = sequence
+        heads.remove(nearest)
+        heads.append(sequence)
         return sequence - nearest - 1
 
 

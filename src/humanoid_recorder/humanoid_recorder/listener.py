@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 
@@ -70,7 +72,8 @@ class Listener:
         for name in recorder.topics:
             recorder.update_publishers(name, self._discovery.publishers(name))
         for found in self._discovery.look(set(recorder.topics)):
-            recorder.add_topic(found.topic, found.wanted, found.publishers, found.latched)
+            recount = partial(self._discovery.publishers, found.topic.name)
+            recorder.add_topic(found.topic, found.wanted, found.publishers, found.latched, recount)
             self._taps.add(found.topic.name, found.topic.type, found.qos)
             self._node.get_logger().info(f"listening to {found.topic.name} [{found.topic.type}]")
 

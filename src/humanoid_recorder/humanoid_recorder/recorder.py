@@ -8,7 +8,7 @@ import hashlib
 import struct
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -115,10 +115,20 @@ class Recorder:
 
     # --- topics ---
 
-    def add_topic(self, topic: Topic, wanted: Wanted, publishers: int, latched: bool) -> None:
-        """Listen to a topic from now on."""
+    def add_topic(
+        self, topic: Topic, wanted: Wanted, publishers: int, latched: bool, recount: Callable[[], int] | None = None
+    ) -> None:
+        """Listen to a topic from now on.
+
+        Args:
+            topic: As a bag describes it.
+            wanted: What is expected of it.
+            publishers: How many there are.
+            latched: Whether they all are transient local.
+            recount: Looks how many there are now.
+        """
         with self._lock:
-            self._states[topic.name] = TopicState(topic, wanted, publishers, latched)
+            self._states[topic.name] = TopicState(topic, wanted, publishers, latched, recount)
 
     def update_publishers(self, name: str, publishers: int) -> None:
         """How many publishers a topic has now."""
@@ -137,7 +147,7 @@ class Recorder:
             recording, pre_roll = self._recording, self.settings.pre_roll
             for arrival in arrivals:
                 state = self._states[arrival.topic]
-                lost = state.tracker.lost_before(arrival.sequence, state.publishers)
+                lost = state.tracker.lost_before(arrival.sequence, state.publishers, state.recount)
                 sample = Sample(state, arrival.payload, arrival.log_ns, arrival.publish_ns, arrival.sequence, lost)
                 if state.repeated:
                     state.keep(sample)

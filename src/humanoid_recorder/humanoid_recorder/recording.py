@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,14 +28,18 @@ class TopicState:
     Attributes:
         topic: As the bag describes it.
         wanted: What the configuration expects of it.
-        publishers: How many there are now.
+        publishers: How many there are, as of the last look.
+        recount: Looks again.
         kept: Newest messages, one for each publisher, where they are to be repeated in each bag.
     """
 
-    def __init__(self, topic: Topic, wanted: Wanted, publishers: int, latched: bool) -> None:
+    def __init__(
+        self, topic: Topic, wanted: Wanted, publishers: int, latched: bool, recount: Callable[[], int] | None = None
+    ) -> None:
         self.topic = topic
         self.wanted = wanted
         self.publishers = publishers
+        self.recount = recount
         self.repeated = wanted.repeat == "always" or (wanted.repeat == "latched" and latched)
         self.tracker = SequenceTracker()
         self.idle = TopicCounter()  # between episodes

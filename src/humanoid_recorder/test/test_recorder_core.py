@@ -262,6 +262,21 @@ def test_publisher_that_restarts_and_one_that_leaves():
     assert [tracker.lost_before(n, publishers=1) for n in (52, 53, 1, 2)] == [0, 0, 0, 0]
 
 
+def test_a_publisher_that_joins_is_no_loss_even_before_it_is_known():
+    tracker = SequenceTracker()
+    assert [tracker.lost_before(n) for n in (500, 501, 1, 502, 2, 503, 3)] == [0] * 7
+    looks: list[int] = []
+
+    def recount() -> int:
+        looks.append(1)
+        return 2
+
+    tracker = SequenceTracker()
+    assert [tracker.lost_before(n, 1, recount) for n in (5, 6, 40, 7, 41, 8)] == [0] * 6
+    assert len(looks) == 2  # for the first number of each: looking is too slow for every message
+    assert tracker.lost_before(50, 2, recount) == 8
+
+
 def test_rate_is_that_of_the_last_second():
     counter = TopicCounter()
     rates = []
