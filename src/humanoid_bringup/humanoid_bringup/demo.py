@@ -99,7 +99,8 @@ class World:
 
     def event(self, kind: str, what: str) -> None:
         """Take an event of the scene."""
-        self.events.append(f"{kind} {what}".strip())
+        if kind != "reset":  # ours, and said already
+            self.events.append(f"{kind} {what}".strip())
         if kind in {"reset", "lifted", "dropped"}:
             self.task_done = False
         elif kind == "task_done":
