@@ -24,6 +24,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
+from rclpy.task import Future
 
 from humanoid_core import endpoints
 from humanoid_core.endpoints import Endpoint
@@ -260,8 +261,8 @@ def run(make_node: Callable[[], NodeT], arguments: list[str] | None = None) -> N
     Exits with status 1 where the node cannot start or an error of ours ends it; 0 after SIGINT or SIGTERM. A signal is
     noted and acted on between two callbacks, so that none is torn in the middle.
 
-    The events executor's own spin() does not return on shutdown in rclpy 7.1; a loop of spin_once does, for a
-    fifth of what the default executor costs at 1 kHz.
+    The events executor's own spin() does not return on shutdown in rclpy 7.1. Waiting for a future that nobody
+    completes, a tenth of a second at a time, does, and spares the 20 us that spin_once adds to each callback.
     """
     arguments = list(sys.argv if arguments is None else arguments)
     told_to_stop = threading.Event()
@@ -275,7 +276,7 @@ def run(make_node: Callable[[], NodeT], arguments: list[str] | None = None) -> N
         executor = EventsExecutor()
         executor.add_node(node)
         while rclpy.ok() and not told_to_stop.is_set():
-            executor.spin_once(timeout_sec=0.1)
+            executor.spin_until_future_complete(Future(), timeout_sec=0.1)
     except ExternalShutdownException:
         pass
     except HumanoidError as error:
