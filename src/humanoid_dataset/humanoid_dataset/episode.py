@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import yaml
 from mcap.exceptions import McapError
+from mcap.reader import McapReader, make_reader
 from mcap.records import Channel, Message, Schema
 from mcap.stream_reader import CRCValidationError, StreamReader
 from rosbags.interfaces import Nodetype
@@ -112,6 +113,7 @@ class _Raw:
     sizes: list[int] = field(default_factory=list)
     fingerprints: list[int] = field(default_factory=list)
     payloads: list[bytes] = field(default_factory=list)
+    first: bytes = b""
 
 
 class Episode:
@@ -179,8 +181,7 @@ class Episode:
         if raw is None:
             return
         if raw.type in HEAVY:
-            indices = range(len(raw.stamps))
-            yield from self.heavy({topic: list(indices)})[topic]
+            yield from self._heavy_by_scan({topic: list(range(len(raw.stamps)))})[topic]
             return
         for payload in raw.payloads:
             yield self._decode(topic, payload, raw.type)
@@ -199,20 +200,51 @@ class Episode:
         Returns:
             The messages by topic, in ascending order of their indices.
         """
+        indices = {topic: sorted(set(chosen)) for topic, chosen in wanted.items()}
+        if self.damage or len(self.files) != 1:
+            return self._heavy_by_scan(indices)
+        found: dict[str, list[Any]] = {}
+        with self.files[0].open("rb") as stream:
+            reader = make_reader(stream)
+            for topic, chosen in indices.items():
+                found[topic] = [
+                    self._decode(topic, self._seek(reader, topic, i), self._raw[topic].type) for i in chosen
+                ]
+        return found
+
+    def _seek(self, reader: McapReader, topic: str, index: int) -> bytes:
+        """Payload of one message by the file's own index; of several received at one time, the right one."""
+        received = self.streams[topic].received
+        earlier = int((received[:index] == received[index]).sum())
+        at = int(received[index])
+        window = reader.iter_messages([self._full_names[topic]], starting_at=at, ending_before=at + 1)
+        for ordinal, (_, _, message) in enumerate(window):
+            if ordinal == earlier:
+                return message.data
+        raise EpisodeError(f"{self.folder.name}: {topic}: message {index} is not where the file's index has it")
+
+    def _heavy_by_scan(self, wanted: Mapping[str, list[int]]) -> dict[str, list[Any]]:
+        """The same as `heavy` for files whose index cannot be relied on."""
         pick = {self._full_names[topic]: set(indices) for topic, indices in wanted.items()}
-        found: dict[str, list[Any]] = {self._full_names[topic]: [] for topic in wanted}
+        found: dict[str, list[Any]] = {topic: [] for topic in wanted}
         counted = dict.fromkeys(pick, 0)
 
         def collect(_schema: Schema | None, channel: Channel, message: Message) -> None:
             if channel.topic in pick:
                 if counted[channel.topic] in pick[channel.topic]:
                     short = self._short(channel.topic)
-                    found[channel.topic].append(self._decode(short, message.data, self._raw[short].type))
+                    found[short].append(self._decode(short, message.data, self._raw[short].type))
                 counted[channel.topic] += 1
 
         for path in self.files:
-            _read(path, collect, validate=False)
-        return {topic: found[self._full_names[topic]] for topic in wanted}
+            if path.exists():
+                _read(path, collect, validate=False)
+        return found
+
+    def frame_id(self, topic: str) -> str:
+        """Frame of the first message of a topic with a header."""
+        raw = self._raw[topic]
+        return str(self._decode(topic, raw.first, raw.type).header.frame_id)
 
     def joints(self, topic: str) -> JointTable:
         """All JointState messages of a topic as arrays; empty arrays where the topic was not recorded."""
@@ -277,6 +309,7 @@ class Episode:
                     raw = by_full_name[channel.topic] = self._begin(schema, channel)
                 channels[(current, channel.id)] = raw
             data = message.data
+            raw.first = raw.first or data
             raw.received.append(message.log_time)
             raw.sizes.append(len(data))
             if raw.stamped:

@@ -96,9 +96,8 @@ def spread(count: int, samples: int) -> list[int]:
 def _carrier_motion(episode: Episode, topic: str, robot: RobotFacts) -> tuple[np.ndarray, np.ndarray] | None:
     """Stamps and positions of the measured joints that carry a camera; None where nothing moves it."""
     assert robot.kinematics is not None
-    [message] = episode.heavy({topic: [0]})[topic]
     table = episode.joints(STATES)
-    carriers = [j.name for j in robot.kinematics.chain(message.header.frame_id) if j.moves and j.name in table.names]
+    carriers = [j.name for j in robot.kinematics.chain(episode.frame_id(topic)) if j.moves and j.name in table.names]
     return (table.stamps, table.position[:, [table.column(name) for name in carriers]]) if carriers else None
 
 

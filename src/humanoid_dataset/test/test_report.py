@@ -208,5 +208,16 @@ def test_repeats_and_spread(tmp_path):
     assert spread(0, 3) == []
 
 
+def test_pictures_found_by_the_index_are_those_found_by_reading_on(tmp_path):
+    episode = Episode.open(write_episode(tmp_path / "e"))
+    wanted = {HEAD: [0, 7, 8, 90], "lidar/points": [3]}
+    stamps = {topic: episode.streams[topic].stamps[indices].tolist() for topic, indices in wanted.items()}
+    for read in (episode.heavy, episode._heavy_by_scan):
+        found = read(wanted)
+        seen = {t: [m.header.stamp.sec * 10**9 + m.header.stamp.nanosec for m in found[t]] for t in wanted}
+        assert seen == stamps
+    assert episode.frame_id(HEAD) == "camera_optical"
+
+
 def test_depth_without_a_single_value_is_black():
     assert not false_color(np.zeros((4, 4), np.float32)).any()
