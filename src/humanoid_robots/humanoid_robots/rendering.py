@@ -138,7 +138,7 @@ class Renderer:
         mujoco.mjr_render(mujoco.MjrRect(0, 0, width, height), self._scene, self._context)
 
     def _in_view(self, camera: int, aspect: float) -> np.ndarray:
-        """Which geoms' bounding spheres reach into a camera's field of view (ngeom,); MuJoCo itself draws everything."""
+        """Which geoms' bounding spheres reach into a camera's view (ngeom,); MuJoCo itself draws everything."""
         eye_from_world = self._data.cam_xmat[camera].reshape(3, 3).T
         away = (self._data.geom_xpos - self._data.cam_xpos[camera]) @ eye_from_world.T
         radius = self._model.geom_rbound

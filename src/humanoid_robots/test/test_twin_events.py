@@ -47,6 +47,10 @@ def test_touched_or_pushed_along_is_not_lifted() -> None:
     assert Story().stay(0.0, 0.8, FREE).stay(0.0, 0.8, HELD).stay(0.1, 0.8, HELD).stay(0.1, 0.8, FREE).told == []
 
 
+def test_what_rises_untouched_is_not_lifted() -> None:
+    assert Story().stay(0.0, 0.8, FREE).stay(0.0, 0.9, FREE).told == []
+
+
 def test_taken_out_of_the_bin_again_is_no_longer_done() -> None:
     story = Story().stay(0.0, 0.8, FREE).stay(0.0, 0.9, HELD).stay(1.0, 0.5, FREE).stay(1.0, 0.6, HELD)
     story.stay(1.0, 0.5, FREE)

@@ -172,6 +172,9 @@ def test_lidar_measures_a_plane() -> None:
     assert len(cloud.points) == 2000
     np.testing.assert_allclose(cloud.points[:, 2], -1.5, atol=1e-5)
     assert cloud.stamp == 100_000_000
+    before = clouds[SLICES - 1]
+    assert isinstance(before, CloudReading)
+    assert np.linalg.norm(cloud.points - before.points, axis=1).max() > 0.1  # the next scan looks elsewhere
     assert np.all(np.diff(cloud.offsets.astype(int)) > 0)
     assert cloud.offsets[-1] < 100_000_000
 
