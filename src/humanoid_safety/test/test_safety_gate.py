@@ -196,9 +196,12 @@ def test_letting_go_of_the_dead_man_stops_and_pressing_again_ramps_in():
     bench.run(0.5)
     assert not bench.commands[-1].velocity.any()
     assert bench.commands[-1].source == ""
-    bench.held = True
-    bench.run(3.0)
+    bench.motions["teleop"] = far
+    bench.held, count = True, len(bench.commands)
+    bench.run(0.5)
     assert bench.commands[-1].source == "teleop"
+    assert 0.5 < np.abs([command.velocity for command in bench.commands[count:]]).max() < 1.1
+    bench.run(3.0)
     assert bench.violations() == {}
 
 
@@ -396,6 +399,16 @@ def test_grant_ends_with_a_stop():
     bench.run(1.0)
     bench.gate.engage(False, bench.steady)
     bench.run(0.5)
+    assert bench.gate.engage(True, bench.steady)[0]
+    bench.run(0.5)
+    assert bench.commands[-1].source == ""
+    bench.gate.select("planning", math.inf, bench.steady)
+    bench.run(0.5)
+    assert bench.commands[-1].source == "planning"
+    bench.gate.stop("button")
+    assert bench.tick().source == ""
+    bench.run(0.5)
+    assert bench.gate.reset(bench.steady)[0]
     assert bench.gate.engage(True, bench.steady)[0]
     bench.run(0.5)
     assert bench.commands[-1].source == ""

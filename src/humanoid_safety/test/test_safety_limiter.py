@@ -211,6 +211,25 @@ def test_catching_up_is_speed_limited_and_then_free():
     assert np.abs(limiter.velocity).max() > 0.3
 
 
+def test_a_joint_that_has_caught_up_is_free_while_others_still_catch_up():
+    limits, rate = some_limits(), 500.0
+    start = 0.5 * (limits.lower + limits.upper)
+    limiter = placed(limits, rate, start)
+    goal = start + np.array([0.5, 0.0, 0.0, 0.0])
+    for i in range(200):
+        limiter.follow(goal + np.array([0.0, 0.0, 1e-5 * i**2, 0.0]), speed=0.05)
+    assert abs(limiter.velocity[0]) == pytest.approx(0.05)
+    assert limiter.position[2] == goal[2] + 1e-5 * 199**2
+
+
+def test_exact_means_to_the_bit_also_near_zero():
+    limits = JointLimits(("a",), *(np.array([x]) for x in (-1.0, 1.0, 1e3, 1e7)))
+    rng = np.random.default_rng(0)
+    limiter = placed(limits, 500.0, np.zeros(1))
+    for request in rng.choice([1e-9, 1e-3, 0.3], 500) * rng.uniform(-1, 1, 500):
+        assert limiter.follow(np.array([request]))[0] == request
+
+
 def test_joint_outside_its_limits_only_comes_back():
     limits, rate = some_limits(), 500.0
     start = limits.upper + np.array([0.2, -0.1, 0.05, 0.3])
