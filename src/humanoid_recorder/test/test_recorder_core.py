@@ -356,6 +356,8 @@ def test_write_error_is_reported_and_what_was_written_recovers(tmp_path, monkeyp
     assert recorder.failed
     monkeypatch.undo()
     (part,) = leftovers(tmp_path)
+    (bag,) = part.glob("*.mcap")
+    assert scan(bag).good_end == bag.stat().st_size  # the torn bytes were taken back
     folder = recover(part)
     assert verify(folder) == []
     assert 0 < read_episode(folder).bag.messages <= 200
@@ -441,6 +443,7 @@ def test_truncated_anywhere_recovers_every_whole_chunk(tmp_path):
         with open(folder / f"cut{cut}_0.mcap", "rb") as stream:
             summary = make_reader(stream).get_summary()
         assert len(summary.chunk_indexes) == whole, cut
+        assert all(chunk.message_index_offsets for chunk in summary.chunk_indexes), cut
         got = read_with_rosbags(folder) if whole else {}
         for name, messages in got.items():
             assert messages == by_topic(arrivals)[name][: len(messages)], cut

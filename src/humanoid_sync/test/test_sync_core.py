@@ -124,6 +124,8 @@ def test_a_silent_stream_is_flagged_every_frame_and_blocks_nobody():
                 assert silent.source_stamps == ()
                 assert not frame.streams[0].flags
     assert max(arrival - stamp for stamp, arrival in released.items()) <= 160 * MS
+    given_up = [arrival - stamp for stamp, arrival in released.items() if 4.2 < (stamp - START) / SECOND < 7.3]
+    assert max(given_up) < 105 * MS  # no longer waited for; cam2 is 60 ms late and up to a period apart
     health = {entry.name: entry for entry in aligner.health()}
     assert health["cam1"].gaps == 1
     assert health["cam1"].longest_gap == pytest.approx(4.5, abs=0.1)
