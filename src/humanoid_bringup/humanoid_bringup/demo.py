@@ -25,6 +25,7 @@ SERVICES = (
     endpoints.SAFETY_ENGAGE,
     endpoints.RECORDER_START,
     endpoints.RECORDER_STOP,
+    endpoints.RECORDER_DISCARD,
     endpoints.OPERATOR_START,
     endpoints.OPERATOR_STOP,
 )
@@ -51,6 +52,7 @@ class Settings:
         stall_limit: Simulated time may stand still so long [s, steady].
         episode_limit: Longest episode [s, time of the stamps].
         rest: Recorded before the operator starts and after it has finished [s, time of the stamps].
+        redo: How often an episode that was interrupted (by the limiter, by taking too long) is discarded and done again.
     """
 
     episodes: int
@@ -65,6 +67,7 @@ class Settings:
     stall_limit: float
     episode_limit: float
     rest: float
+    redo: int
 
 
 @dataclass
@@ -186,7 +189,9 @@ def collect(settings: Settings, world: World, collected: list[Collected]) -> Sto
     if not (yield flowing):
         yield Say(f"going on without {_waiting_for(world)}")
     for number in range(1, settings.episodes + 1):
-        yield from _episode(settings, world, number, collected)
+        for left in range(settings.redo, -1, -1):
+            if (yield from _episode(settings, world, number, collected, keep=left == 0)):
+                break
 
 
 def missing(world: World) -> list[str]:
@@ -207,7 +212,14 @@ def missing(world: World) -> list[str]:
     return found
 
 
-def _episode(settings: Settings, world: World, number: int, collected: list[Collected]) -> Story:
+def _episode(
+    settings: Settings, world: World, number: int, collected: list[Collected], keep: bool
+) -> Generator[Step, Any, bool]:
+    """One episode, from setting up the scene to closing the bag.
+
+    Returns:
+        Whether it was kept: one that was interrupted is discarded unless `keep`.
+    """
     head = f"[{number}/{settings.episodes}]"
     seed = settings.seed + number - 1
     yield from _demand(settings, Call(endpoints.SCENE_RESET, {"scene": settings.scene, "seed": seed}))
@@ -227,6 +239,10 @@ def _episode(settings: Settings, world: World, number: int, collected: list[Coll
     yield Say(f"{head} recording {episode}: scene {settings.scene}, seed {seed}")
     note = yield from _work(settings, world, head, begun)
     seconds = (world.now_ns - begun) / NANOSECONDS
+    if note and not keep:
+        yield from _demand(settings, Call(endpoints.RECORDER_DISCARD, {"reason": note}))
+        yield Say(f"{head} discarded after {seconds:.1f} s simulated, and again: {note}")
+        return False
     success = not note and (world.task_done or not settings.has_goal)
     outcome = SUCCESS if success else FAILURE
     if not note and not success:
@@ -238,6 +254,7 @@ def _episode(settings: Settings, world: World, number: int, collected: list[Coll
     )
     word = "success" if success else f"FAILURE: {note}"
     yield Say(f"{head} {word}; {seconds:.1f} s simulated, {size:.1f} MB{_remark(answer.message)}")
+    return True
 
 
 def _work(settings: Settings, world: World, head: str, begun: int) -> Generator[Step, Any, str]:

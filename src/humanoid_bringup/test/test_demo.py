@@ -36,6 +36,7 @@ SETTINGS = Settings(
     stall_limit=20.0,
     episode_limit=30.0,
     rest=0.5,
+    redo=0,
 )
 
 
@@ -221,6 +222,29 @@ def test_emergency_stop_ends_the_episode_and_is_reset():
     assert names.index("operator/stop") < names.index("safety/reset") < names.index("recorder/stop")
     assert [c.outcome for c in collected] == [demo.FAILURE, demo.SUCCESS]
     assert "left_elbow" in collected[0].note
+
+
+def test_interrupted_episode_is_discarded_and_done_again():
+    def stop(system: System, steady: float) -> None:
+        if system.episodes == 1 and system.world.held and system.world.safety == ACTIVE:
+            system.world.safety, system.world.reasons = SOFT_STOP, ["no joint states for 0.16 s"]
+
+    system = System(each_tick=stop).ready()
+    collected = run(system, replace(SETTINGS, redo=1))
+    assert [c.outcome for c in collected] == [demo.SUCCESS] * 2
+    assert [c.episode for c in collected] == ["e2", "e3"]
+    assert [fields for name, fields in system.calls if name == "recorder/discard"] == [
+        {"reason": "the limiter stopped: no joint states for 0.16 s"}
+    ]
+    assert [fields["seed"] for name, fields in system.calls if name == "scene/reset"] == [7, 7, 8]
+    assert any("discarded" in words and "no joint states" in words for words in system.said)
+
+
+def test_task_that_is_not_done_is_kept_and_not_repeated():
+    system = System(succeeds=False).ready()
+    collected = run(system, replace(SETTINGS, redo=3))
+    assert len(collected) == 2
+    assert "recorder/discard" not in [name for name, _ in system.calls]
 
 
 def test_refused_recording_ends_it():

@@ -40,6 +40,7 @@ class Cell(Node):
             endpoints.SAFETY_RESET,
             endpoints.RECORDER_START,
             endpoints.RECORDER_STOP,
+            endpoints.RECORDER_DISCARD,
             endpoints.OPERATOR_START,
             endpoints.OPERATOR_STOP,
         ):

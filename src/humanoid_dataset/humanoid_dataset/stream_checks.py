@@ -231,17 +231,22 @@ def sync_periods(episode: Episode) -> dict[str, float]:
 
 
 def sync_residuals(episode: Episode, late: Container[str] = ()) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """By stream: distance from the instant of each frame that has it [s]; in how many frames it is missing."""
+    """By stream: distance from the instant of each frame that has it [s]; in how many frames it is missing.
+
+    Args:
+        episode: Of which.
+        late: Streams that need not be in the frames before their own first message in the episode.
+    """
     residuals: dict[str, list[float]] = {}
     missing: dict[str, int] = {}
-    waiting = {topic for topic in episode.streams if topic in late}
+    begins = {name: int(s.stamps[0]) for name, s in episode.streams.items() if name in late and len(s)}
     for frame in episode.messages("sync/frame"):
+        instant = frame.header.stamp.sec * 1_000_000_000 + frame.header.stamp.nanosec
         for stream in frame.streams:
             values = residuals.setdefault(stream.name, [])
             missing.setdefault(stream.name, 0)
             if stream.flags & MISSING:
-                missing[stream.name] += stream.name not in waiting
+                missing[stream.name] += instant > begins.get(stream.name, instant - 1)
             else:
                 values.append(stream.residual)
-                waiting.discard(stream.name)
     return {name: np.array(values) for name, values in residuals.items()}, missing

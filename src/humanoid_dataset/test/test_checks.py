@@ -168,17 +168,26 @@ def test_stream_missing_from_synchronised_frames(verdict):
     assert "lidar" in result(found, "sync_complete").detail
 
 
-def test_stream_that_begins_with_engaging_is_not_missing_before(verdict):
+def test_stream_that_begins_with_engaging_is_not_missing_before(verdict, tmp_path, robot_config):
     def hide(message: Any) -> None:
         message.streams[0].name, message.streams[0].flags = "joint_commands", 1
 
     def rename(message: Any) -> None:
         message.streams[0].name = "joint_commands"
 
-    before, after = (
-        change("sync/frame", when, how) for when, how in ((lambda t: t < 1, hide), (lambda t: t >= 1, rename))
+    # The frames at the very start still know commands from before the episode.
+    hidden, shown = change("sync/frame", lambda t: 0.1 < t < 1.0, hide), change("sync/frame", lambda t: True, rename)
+    late = lose("joint_commands", lambda t: t >= 1.0)
+
+    def begins_late(item):
+        item = late(item)
+        return item and shown(hidden(item))
+
+    assert verdict(Plan(defect=begins_late)).passed
+    found = judge(
+        write_episode(tmp_path / "missing", Plan(defect=lambda item: shown(hidden(item)))), LIMITS, robot_config
     )
-    assert verdict(Plan(defect=lambda item: after(before(item)))).passed
+    assert failed(found) == {"sync_complete"}
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
