@@ -19,28 +19,29 @@ class Pace:
     def __init__(self, scale: float) -> None:
         self._scale = scale
         self._simulated = 0.0
-        self._wall: float | None = None
+        self._due: float | None = None
         self._history: deque[tuple[float, float]] = deque()
 
-    def wait(self, simulated: float, wall: float) -> float:
+    def wait(self, simulated: float, wall: float, attainable: float = float("inf")) -> float:
         """How long to sleep before going on [s].
 
-        Lost time is made up for only if it is little: after a long wait for the cameras the simulation goes on at its
-        usual speed instead of racing.
+        Where the simulation cannot keep up, time should pass evenly at the speed it can reach: a dash at full speed,
+        then a stop until the cameras are drawn, would leave other nodes neither time to think nor signs of life.
+        Lost time is made up for only if it is little.
 
         Args:
             simulated: Simulated time reached [s].
             wall: Monotonic wall time now [s].
+            attainable: Simulated seconds per wall second that are possible now.
         """
-        if self._wall is None:
-            self._simulated, self._wall = simulated, wall
-        due = self._wall + (simulated - self._simulated) / self._scale
-        if wall - due > _CATCH_UP:
-            self._simulated, self._wall = simulated, wall - _CATCH_UP
+        if self._due is None:
+            self._simulated, self._due = simulated, wall
+        step = (simulated - self._simulated) / min(self._scale, attainable)
+        self._simulated, self._due = simulated, max(self._due + step, wall - _CATCH_UP)
         self._history.append((simulated, wall))
         while wall - self._history[0][1] > _WINDOW:
             self._history.popleft()
-        return max(0.0, due - wall)
+        return max(0.0, self._due - wall)
 
     @property
     def measured(self) -> float:

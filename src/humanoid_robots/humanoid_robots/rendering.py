@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ from humanoid_robots.readings import ImageReading
 _MAX_GEOMS = 2000
 _MISSED = 0  # [mm], REP-118
 _UNSEEN_GROUP = 5  # drawn in no view
+_GAIN = 0.1  # of running means
+_HEADROOM = 1.05  # asks for a little more than was possible, or the speed could never grow again
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,15 @@ class RenderThread:
         self._thread: threading.Thread | None = None
         self._model: mujoco.MjModel | None = None
         self._size = (1, 1)
+        self._discard = False
+        self._busy = 0.0  # wall time of one job [s], running mean
+        self._apart = 0.0  # simulated time between jobs [s], running mean
+        self._last: int | None = None
+
+    @property
+    def attainable(self) -> float:
+        """Simulated seconds per second that drawing can keep up with; infinite before it is known."""
+        return _HEADROOM * self._apart / self._busy if self._busy > 0.0 and self._apart > 0.0 else float("inf")
 
     def start(self, model: mujoco.MjModel, views: list[View]) -> None:
         """Begin to draw a model; if one is being drawn, finish it first.
@@ -178,7 +190,7 @@ class RenderThread:
             RenderingUnavailable: no off-screen OpenGL works here.
         """
         self.stop()
-        self._error = None
+        self._error, self._discard, self._last = None, False, None
         self._model = model
         self._size = (max(v.imager.width for v in views), max(v.imager.height for v in views))
         ready = threading.Event()
@@ -198,6 +210,9 @@ class RenderThread:
         Raises:
             Exception: what ended the thread, if something did.
         """
+        if self._last is not None:
+            self._apart += _GAIN * (1e-9 * (stamp - self._last) - self._apart)
+        self._last = stamp
         while True:
             self._check()
             try:
@@ -206,8 +221,9 @@ class RenderThread:
             except queue.Full:
                 continue
 
-    def stop(self) -> None:
-        """Draw what waits, then end the thread."""
+    def stop(self, discard: bool = False) -> None:
+        """End the thread; `discard` what waits, or draw it first."""
+        self._discard = discard
         if self._thread is not None and self._thread.is_alive():
             self._jobs.put(None)
             self._thread.join()
@@ -224,9 +240,12 @@ class RenderThread:
             ready.set()
             while (job := self._jobs.get()) is not None:
                 stamp, configuration, views = job
+                began = time.monotonic()
                 renderer.pose(configuration)
                 for view in views:
-                    self._deliver(ImageReading(stamp, view.camera, view.stream, renderer.view(view)))
+                    if not self._discard:
+                        self._deliver(ImageReading(stamp, view.camera, view.stream, renderer.view(view)))
+                self._busy += _GAIN * (time.monotonic() - began - self._busy)
             renderer.close()
         except BaseException as error:  # handed to the thread that submits
             self._error = error

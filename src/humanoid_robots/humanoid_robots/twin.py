@@ -167,10 +167,15 @@ class Twin:
         self.now = stamp + self.period_ns
         return readings
 
-    def close(self) -> None:
-        """Finish the images that wait and end the rendering thread."""
+    @property
+    def attainable(self) -> float:
+        """Simulated seconds per second that the cameras can keep up with."""
+        return self._images.attainable if self._images is not None else float("inf")
+
+    def close(self, discard: bool = False) -> None:
+        """End the rendering thread; `discard` the images that wait, or finish them."""
         if self._images is not None:
-            self._images.stop()
+            self._images.stop(discard)
 
     def _read(self, kind: str, place: str, stamp: int) -> Sequence[Reading]:
         plant = self.plant

@@ -95,7 +95,7 @@ class TwinNode(LifecycleNode):
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._halt()
         if self._twin is not None:
-            self._twin.close()
+            self._twin.close(discard=True)
         self._twin = self._publisher = None
         return super().on_cleanup(state)
 
@@ -103,7 +103,7 @@ class TwinNode(LifecycleNode):
         """End the threads first: they publish."""
         self._halt()
         if self._twin is not None:
-            self._twin.close()
+            self._twin.close(discard=True)
         super().destroy_node()
 
     def _halt(self) -> None:
@@ -127,7 +127,7 @@ class TwinNode(LifecycleNode):
                 publisher.clock(twin.now)
                 for reading in twin.step():
                     publisher.publish(reading)
-                time.sleep(self._pace.wait(1e-9 * (twin.now - START_NS), time.monotonic()))
+                time.sleep(self._pace.wait(1e-9 * (twin.now - START_NS), time.monotonic(), twin.attainable))
         except Exception as error:  # nobody waits for this thread: say why, and end the node
             if not self.context.ok():
                 return  # a signal closed the context under a publisher
