@@ -91,6 +91,7 @@ class _ArmState:
         self.elbow = np.zeros(3)
         self.wanted = False  # engaged by the person
         self.released = False  # seen not engaged since the arm last stopped following
+        self.rate, self.turn_rate = np.zeros(3), np.zeros(3)  # asked of the wrist in the last step
         self.error = WristError()
 
 
@@ -386,6 +387,7 @@ class Retargeter:
             if follower.state == FOLLOWING and not fresh:
                 follower.state = HOLDING
             if follower.state != FOLLOWING:
+                arm.rate, arm.turn_rate = np.zeros(3), np.zeros(3)
                 if fresh and arm.wanted and arm.released:
                     arm.released = False
                     position, rotation = self._wrist(arm)
@@ -460,7 +462,11 @@ class Retargeter:
         rate_turn = ahead_turn + homing(
             error_turn - ahead_turn * dt, settings.error_rate, settings.hand_turn_acceleration, dt
         )
-        rate, rate_turn = limited(rate, settings.hand_speed), limited(rate_turn, settings.hand_turn_rate)
+        # Frames correct the prediction in small jumps: taken over within about one frame.
+        share = 1.0 - math.exp(-dt / settings.rate_smoothing) if settings.rate_smoothing > 0.0 else 1.0
+        arm.rate = arm.rate + share * (limited(rate, settings.hand_speed) - arm.rate)
+        arm.turn_rate = arm.turn_rate + share * (limited(rate_turn, settings.hand_turn_rate) - arm.turn_rate)
+        rate, rate_turn = arm.rate, arm.turn_rate
 
         # How: Jacobian of a point p from that of the base's origin, J_p = J_v - [p]x J_w
         jacobian = self._data.J

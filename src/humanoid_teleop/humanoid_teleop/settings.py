@@ -51,6 +51,7 @@ class Settings:
     hand_speed: float = _setting("Highest speed of the robot's hands [m/s]", 0.01, 10.0)
     hand_turn_rate: float = _setting("Highest turn rate of the robot's hands [rad/s]", 0.01, 100.0)
     error_rate: float = _setting("How fast an error is closed, before braking limits it [1/s]", 1.0, 1000.0)
+    rate_smoothing: float = _setting("Time constant of changes of the hand's speed [s]; 0: none", 0.0, 0.1)
     hand_acceleration: float = _setting("With which the hand brakes towards its target [m/s2]", 0.1, 1000.0)
     hand_turn_acceleration: float = _setting("With which the hand brakes towards its target [rad/s2]", 0.1, 10000.0)
     reach_soft: float = _setting("Share of the arm's length from which the reach is compressed", 0.5, 1.0)

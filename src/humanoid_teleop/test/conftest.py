@@ -73,6 +73,11 @@ def person() -> Person:
 
 
 @pytest.fixture(scope="session")
+def new_person() -> type[Person]:
+    return Person
+
+
+@pytest.fixture(scope="session")
 def robot() -> Robot:
     return humanoid_description.load(WORKSPACE / "config" / "robots" / "unitree_g1.yaml")
 

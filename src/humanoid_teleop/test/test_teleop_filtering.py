@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Input hygiene, filter and prediction, playback and pacing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from humanoid_core import rotations
+from humanoid_teleop.filtering import BAD, GOOD, JUMPED, InputLimits, PoseFilter, PoseGate
+from humanoid_teleop.pacing import Pacer
+from humanoid_teleop.playback import Playback
+
+STILL = np.array([0.0, 0.0, 0.0, 1.0])
+
+
+# --- gate ---
+
+
+@pytest.fixture
+def gate() -> PoseGate:
+    gate = PoseGate(InputLimits(speed=5.0, turn_rate=20.0, persistence=3))
+    assert gate.check(0.0, np.zeros(3), STILL) == GOOD
+    return gate
+
+
+def test_a_single_outlier_is_refused(gate):
+    assert gate.check(0.01, np.array([0.5, 0, 0]), STILL) == BAD
+    assert gate.check(0.02, np.array([0.01, 0, 0]), STILL) == GOOD
+
+
+def test_a_sudden_turn_is_refused_and_the_other_sign_of_a_quaternion_is_not(gate):
+    assert gate.check(0.01, np.zeros(3), rotations.exp(np.array([0.0, 1.0, 0.0]))) == BAD
+    assert gate.check(0.02, np.zeros(3), -STILL) == GOOD
+
+
+def test_a_jump_that_stays_is_believed(gate):
+    there = np.array([0.5, 0, 0])
+    assert [gate.check(0.01 * k, there, STILL) for k in (1, 2, 3, 4)] == [BAD, BAD, JUMPED, GOOD]
+
+
+def test_noise_all_over_the_place_is_never_believed(gate):
+    rng = np.random.default_rng(1)
+    assert all(gate.check(0.01 * k, rng.uniform(1.0, 3.0, 3) * (-1) ** k, STILL) == BAD for k in range(1, 50))
+
+
+def test_after_a_long_pause_anywhere_is_possible(gate):
+    assert gate.check(1.0, np.array([2.0, 0, 0]), STILL) == GOOD
+
+
+# --- filter ---
+
+
+def moving(rate: float, noise: float = 0.0, smoothing: float = 0.02) -> tuple[PoseFilter, float]:
+    """A filter after 1 s at 1 m/s and 2 rad/s, and the time."""
+    rng = np.random.default_rng(0)
+    filter_ = PoseFilter(smoothing)
+    filter_.reset(0.0, np.zeros(3), STILL)
+    time = 0.0
+    for k in range(1, round(rate) + 1):
+        time = k / rate
+        position = np.array([time, 0, 0]) + noise * rng.standard_normal(3)
+        filter_.update(time, position, rotations.exp(np.array([0, 0, 2.0 * time])))
+    return filter_, time
+
+
+@pytest.mark.parametrize("rate", [30.0, 90.0, 250.0])
+def test_no_lag_at_constant_velocity_and_prediction_is_right(rate):
+    filter_, time = moving(rate)
+    position, rotation = filter_.predict(time + 0.03)
+    assert np.allclose(position, [time + 0.03, 0, 0], atol=1e-6)
+    assert rotations.angle(rotation, rotations.exp(np.array([0, 0, 2.0 * (time + 0.03)]))) < 1e-6
+
+
+def test_noise_is_reduced():
+    errors = []
+    for smoothing in (0.0, 0.03):
+        filter_, time = moving(120.0, noise=1e-3, smoothing=smoothing)
+        errors.append(np.linalg.norm(filter_.velocity - [1, 0, 0]))
+    assert errors[1] < 0.3 * errors[0]
+
+
+def test_without_smoothing_the_measurement_is_taken_as_it_is():
+    filter_ = PoseFilter(0.0)
+    filter_.reset(0.0, np.zeros(3), STILL)
+    filter_.update(0.01, np.array([0.3, 0, 0]), STILL)
+    assert filter_.position[0] == pytest.approx(0.3)
+
+
+def test_time_that_stands_still_or_goes_back_is_ignored():
+    filter_, time = moving(100.0)
+    before = filter_.position.copy()
+    filter_.update(time, np.ones(3), STILL)
+    filter_.update(time - 0.1, np.ones(3), STILL)
+    assert (filter_.position == before).all()
+
+
+# --- playback ---
+
+
+def test_a_clip_is_joined_before_it_moves_and_let_go_at_its_end():
+    playback = Playback(duration=4.0, speed=2.0, loop=False, engage_after=1.0, join=2.0)
+    places = {time: playback.at(time) for time in (0.5, 1.5, 3.0, 4.0, 5.5)}
+    assert [place.phase for place in places.values()] == ["ready", "joining", "moving", "moving", "finished"]
+    assert [place.engaged for place in places.values()] == [False, True, True, True, False]
+    assert [place.time for place in places.values()] == [0.0, 0.0, 0.0, 2.0, 4.0]
+
+
+def test_a_loop_lets_go_before_it_begins_again():
+    playback = Playback(duration=1.0, speed=1.0, loop=True, engage_after=0.5, join=0.5)
+    assert [playback.at(time).engaged for time in (1.9, 2.1, 2.6)] == [True, False, True]
+
+
+# --- pacing ---
+
+
+def test_targets_fill_the_gaps_between_frames_evenly():
+    pacer = Pacer(4_000_000)
+    stamps = []
+    for millisecond in range(200):
+        now = millisecond * 1_000_000
+        if millisecond % 11 == 0 and millisecond < 100:  # 90 Hz, then silence
+            if pacer.frame(now):
+                stamps.append(millisecond)
+        elif pacer.due(now):
+            stamps.append(millisecond)
+    gaps = np.diff(stamps)
+    assert gaps[5:].min() >= 2
+    assert gaps.max() <= 6
+
+
+def test_late_frames_are_not_due():
+    pacer = Pacer(4_000_000)
+    assert pacer.frame(10_000_000)
+    assert pacer.due(14_000_000)
+    assert not pacer.frame(12_000_000)
+    assert pacer.frame(20_000_000)
