@@ -62,11 +62,10 @@ def rendering_libraries() -> None:
         return
     if shutil.which("apt-get") and os.geteuid() == 0:
         say("installing libosmesa6 for headless rendering")
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        subprocess.run(["apt-get", "update"], check=False, **quiet)
+        subprocess.run(["apt-get", "update"], check=False, capture_output=True)
         command = ["apt-get", "install", "-y", "--no-install-recommends", "libosmesa6"]
         if subprocess.run(
-            command, check=False, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, **quiet
+            command, check=False, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, capture_output=True
         ).returncode:
             raise Missing("rendering needs OSMesa and apt-get could not install it: apt-get install libosmesa6")
         return
