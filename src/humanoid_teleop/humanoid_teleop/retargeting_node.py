@@ -68,7 +68,7 @@ class RetargetingNode(Node):
         self._traces = ros.publisher(self, endpoints.TRACE) if trace else None
         self._diagnostics = ros.Diagnostics(self, robot.config.name)
         ros.subscribe(self, endpoints.JOINT_STATES, self._on_joint_states, depth=1, reliable=False)
-        ros.subscribe(self, endpoints.OPERATOR_FRAME, self._on_frame)
+        ros.subscribe(self, endpoints.OPERATOR_FRAME, self._on_frame, depth=1)
         self.create_timer(1.0 / rate, self._on_timer)
         self.create_timer(0.1, self._on_status_timer)
         # What is alive now stays: the collector need not look at it again in the middle of a movement.
