@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 _OLD_HEADS = 2  # of publishers that may be gone, or not be known yet
@@ -51,6 +51,27 @@ class SequenceTracker:
         heads.remove(nearest)
         heads.append(sequence)
         return sequence - nearest - 1
+
+
+def lost_in(numbers: Sequence[int]) -> int:
+    """How many messages are missing among a recorded topic's numbers, however many publishers it had.
+
+    Afterwards one can look ahead: what seems to be missing behind a head is only lost if its next number never comes.
+    """
+    later = Counter(numbers)
+    heads: list[int] = []
+    lost = 0
+    for number in numbers:
+        later[number] -= 1
+        if number <= 0:
+            continue
+        below = [head for head in heads if head < number]
+        nearest = max(below, default=None)
+        if nearest is not None and (nearest == number - 1 or not later[nearest + 1]):
+            lost += number - nearest - 1
+            heads.remove(nearest)
+        heads.append(number)
+    return lost
 
 
 @dataclass

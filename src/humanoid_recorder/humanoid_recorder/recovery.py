@@ -19,7 +19,7 @@ from mcap.records import Metadata, MetadataIndex
 
 from humanoid_core.errors import ConfigError, HumanoidError
 from humanoid_recorder.bag_metadata import TopicCountInBag, metadata_yaml, serialized_metadata
-from humanoid_recorder.counters import SequenceTracker
+from humanoid_recorder.counters import lost_in
 from humanoid_recorder.errors import BagError, StorageError
 from humanoid_recorder.folders import Staging, is_locked
 from humanoid_recorder.mcap_file import index_bytes, tail_bytes
@@ -86,8 +86,7 @@ def topic_reports(found: Scan, before: Episode | None) -> list[TopicReport]:
     reports = []
     for number, channel in sorted(found.summary.channels.items()):
         offers = channel.metadata.get("offered_qos_profiles", "").count("reliability:")
-        tracker = SequenceTracker()
-        lost = sum(tracker.lost_before(sequence, max(1, offers)) for sequence in found.numbers.get(number, []))
+        lost = lost_in(found.numbers.get(number, []))
         count = found.summary.counts.get(number, 0)
         first, last = found.first.get(number, 0), found.last.get(number, 0)
         old = known.get(channel.topic)

@@ -19,7 +19,7 @@ from rosbags.rosbag2 import Reader
 
 from humanoid_core.definitions import full_text, type_hash
 from humanoid_recorder.bag_metadata import OfferedQos, qos_text
-from humanoid_recorder.counters import SequenceTracker, TopicCounter
+from humanoid_recorder.counters import SequenceTracker, TopicCounter, lost_in
 from humanoid_recorder.errors import BagError, EpisodeError, StorageError
 from humanoid_recorder.folders import Staging, leftovers
 from humanoid_recorder.recorder import Arrival, Recorder, Request, Settings
@@ -275,6 +275,23 @@ def test_a_publisher_that_joins_is_no_loss_even_before_it_is_known():
     assert [tracker.lost_before(n, 1, recount) for n in (5, 6, 40, 7, 41, 8)] == [0] * 6
     assert len(looks) == 2  # for the first number of each: looking is too slow for every message
     assert tracker.lost_before(50, 2, recount) == 8
+
+
+def test_loss_afterwards_needs_no_count_of_publishers():
+    assert lost_in([5, 6, 7]) == 0
+    assert lost_in([5, 6, 9, 10]) == 2
+    assert lost_in([1, 2, 40, 3, 41, 4, 42]) == 0
+    assert lost_in([1, 2, 40, 3, 42, 4]) == 1
+    assert lost_in([0, 0, 0]) == 0
+    rng = random.Random(0)
+    for _ in range(20):
+        queues = [list(range(first, first + 50)) for first in (1, 30, 1000)]
+        mixed = []
+        while any(queues):
+            mixed.append(rng.choice([queue for queue in queues if queue]).pop(0))
+        assert lost_in(mixed) == 0
+        gone = mixed.index(1020)
+        assert lost_in(mixed[:gone] + mixed[gone + 1 :]) <= 1
 
 
 def test_rate_is_that_of_the_last_second():
