@@ -52,7 +52,7 @@ class Settings:
         stall_limit: Simulated time may stand still so long [s, steady].
         episode_limit: Longest episode [s, time of the stamps].
         rest: Recorded before the operator starts and after it has finished [s, time of the stamps].
-        redo: How often an episode that was interrupted (by the limiter, by taking too long) is discarded and done again.
+        redo: How often an episode that was interrupted (by the limiter, by its length) is discarded and done again.
     """
 
     episodes: int
