@@ -53,6 +53,7 @@ class PoseFollower:
         self._filter = PoseFilter(smoothing)
         self._period = 0.0
         self.seen = -math.inf  # time of the newest good pose [s]
+        self.engaged_at = 0.0
         self.state = IDLE
         self._offset = np.zeros(3)
         self._turn = np.zeros(3)
@@ -77,6 +78,7 @@ class PoseFollower:
     def engage(self, time: float, position: np.ndarray, rotation: np.ndarray) -> None:
         """Follow from now on, starting where the robot is: position (3,) [m] and quaternion xyzw (4,)."""
         self._anchor(time, position, rotation)
+        self.engaged_at = time
         self.state = FOLLOWING
 
     def target(self, time: float) -> Target:

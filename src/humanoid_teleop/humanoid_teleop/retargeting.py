@@ -37,6 +37,7 @@ from humanoid_teleop.upper_body import Arm, UpperBody
 REST_RATE = 3.0  # [rad/s] at most, when the chest is lost or found
 _NO_TURN = np.array([0.0, 0.0, 0.0, 1.0])
 
+SOFT_START = 0.1  # [s] in which a newly engaged hand takes over the person's speed
 STRAYED = 0.1  # [rad] more than a servo sags under gravity
 
 WAITING, CALIBRATING, READY, ENGAGED = "waiting", "calibrating", "ready", "engaged"
@@ -433,6 +434,7 @@ class Retargeter:
         turn = _turn(rotations.quaternion(torso.rotation), target.rotation)
         acceleration = float(self._limits.acceleration[waist].min())
         rate = target.turn_rate + homing(turn - target.turn_rate * dt, self._settings.error_rate, 0.5 * acceleration, dt)
+        rate = rate * min((time - self._chest.engaged_at) / SOFT_START, 1.0)
         jacobian = self._data.J[3:, waist]
         normal = jacobian.T @ jacobian + 1e-4 * np.eye(len(waist))
         return np.minimum(np.maximum(np.linalg.solve(normal, jacobian.T @ rate), low[waist]), high[waist])
@@ -464,6 +466,7 @@ class Retargeter:
         )
         # Frames correct the prediction in small jumps: taken over within about one frame.
         share = 1.0 - math.exp(-dt / settings.rate_smoothing) if settings.rate_smoothing > 0.0 else 1.0
+        share *= min((time - arm.follower.engaged_at) / SOFT_START, 1.0)
         arm.rate = arm.rate + share * (limited(rate, settings.hand_speed) - arm.rate)
         arm.turn_rate = arm.turn_rate + share * (limited(rate_turn, settings.hand_turn_rate) - arm.turn_rate)
         rate, rate_turn = arm.rate, arm.turn_rate
