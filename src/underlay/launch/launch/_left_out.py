@@ -2,12 +2,12 @@
 """How a stand-in says that it lacks something."""
 
 
-def left_out(module, *names):
-    """Make a module's `__getattr__` that raises NotImplementedError for upstream's `names`."""
+def left_out(module: str):
+    """Make a module's `__getattr__`: what looks like a class of upstream's raises NotImplementedError."""
 
     def getter(name):
-        if name in names:
-            raise NotImplementedError(f"{module}.{name} exists in ROS 2 but is left out of this stand-in")
+        if name[0].isupper():
+            raise NotImplementedError(f"{module}.{name} is left out of this stand-in for ROS 2")
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
 
     return getter

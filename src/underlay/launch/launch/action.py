@@ -28,21 +28,7 @@ class Action(LaunchDescriptionEntity):
     def visit(self, context) -> list | None:
         if self.condition is not None and not self.condition.evaluate(context):
             return None
-        try:
-            return self.execute(context)
-        finally:
-            self._announce_completion(context)
-
-    def _announce_completion(self, context):
-        from .events import ExecutionComplete
-
-        event = ExecutionComplete(action=self)
-        if context.would_handle_event(event):
-            future = self.get_asyncio_future()
-            if future is None:
-                context.emit_event_sync(event)
-            else:
-                future.add_done_callback(lambda _: context.emit_event_sync(event))
+        return self.execute(context)
 
     def execute(self, context) -> list | None:
         """Do what the action is for and return the entities to be visited next."""

@@ -2,26 +2,19 @@
 """What `ros2 launch --print` shows."""
 
 from .actions import EmitEvent, ExecuteProcess, LogInfo, RegisterEventHandler
-from .utilities import normalize_to_list_of_substitutions
-
-
-def _text(substitutions) -> str:
-    return " + ".join(sub.describe() for sub in normalize_to_list_of_substitutions(substitutions))
+from .substitutions import describe
 
 
 def _format(entity):
     """One line about an entity, and the entities to be shown below it."""
     if isinstance(entity, LogInfo):
-        return f"LogInfo({_text(entity.msg)})", ()
+        return f"LogInfo({describe(entity.msg)})", ()
     if isinstance(entity, EmitEvent):
         return f"EmitEvent(event='{entity.event.name}')", ()
     if isinstance(entity, ExecuteProcess):
-        env = entity.env
-        if env is not None:
-            env = "{" + ", ".join(f"{_text(key)}: {_text(value)}" for key, value in env) + "}"
-        cwd = None if entity.cwd is None else f"'{_text(entity.cwd)}'"
-        cmd = ", ".join(_text(part) for part in entity.cmd)
-        return f"ExecuteProcess(cmd=[{cmd}], cwd={cwd}, env={env}, shell={entity.shell})", ()
+        cwd = None if entity.cwd is None else f"'{describe(entity.cwd)}'"
+        cmd = ", ".join(describe(part) for part in entity.cmd)
+        return f"ExecuteProcess(cmd=[{cmd}], cwd={cwd}, env={entity.env}, shell={entity.shell})", ()
     if isinstance(entity, RegisterEventHandler):
         return f"RegisterEventHandler('{entity.event_handler}'):", (entity.event_handler,)
     if hasattr(entity, "handler_description"):

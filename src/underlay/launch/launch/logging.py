@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Launch's own log: screen and files, with a folder for each run.
+"""Launch's own log: screen and launch.log, in a folder for each run.
 
 The folder lies in $ROS_LOG_DIR, $ROS_HOME/log or ~/.ros/log and is named by date, host and process; `latest` links to
 it.
@@ -12,33 +12,16 @@ import socket
 import sys
 import warnings
 
-from ._left_out import left_out
-
-__getattr__ = left_out(__name__, "handlers")
-
-_FORMATS = {
-    "default": "[{levelname}] [{name}]: {msg}",
-    "default_with_timestamp": "{created:.7f} [{levelname}] [{name}]: {msg}",
+_LINE = logging.Formatter("[{levelname}] [{name}]: {msg}", style="{")
+_STAMPED_LINE = logging.Formatter("{created:.7f} [{levelname}] [{name}]: {msg}", style="{")
+# What processes print goes without level and name.
+_OUTPUT = logging.Formatter("{msg}", style="{")
+_STAMPED_OUTPUT = logging.Formatter("{created:.7f} {msg}", style="{")
+_DESTINATIONS = {  # of stdout and stderr
+    "screen": ({"screen"}, {"screen"}),
+    "log": ({"log"}, {"log", "screen"}),
+    "both": ({"log", "screen"}, {"log", "screen"}),
 }
-
-
-class _PerLoggerFormat(logging.Handler):
-    """A handler that can format records of some loggers in their own way."""
-
-    def setFormatterFor(self, logger, formatter):  # upstream's name
-        self.__dict__.setdefault("formatters", {})[logger.name] = formatter
-
-    def format(self, record):
-        own = self.__dict__.get("formatters", {}).get(record.name)
-        return super().format(record) if own is None else own.format(record)
-
-
-class _ScreenHandler(_PerLoggerFormat, logging.StreamHandler):
-    pass
-
-
-class _FileHandler(_PerLoggerFormat, logging.FileHandler):
-    pass
 
 
 def _make_run_folder() -> str:
@@ -58,19 +41,12 @@ def _make_run_folder() -> str:
 
 
 class LaunchConfig:
-    """Levels, formats and handlers."""
+    """Level, folder and handlers, made when first asked for."""
 
     def __init__(self):
-        self.reset()
-
-    def reset(self):
-        """Back to the defaults: level INFO, a new folder."""
         self._log_dir = None
-        self.file_handlers: dict[str, _FileHandler] = {}
-        self.screen_handler: _ScreenHandler | None = None
+        self._handlers: dict[tuple, logging.Handler] = {}
         self.level = logging.INFO
-        self.set_screen_format("default")
-        self.set_log_format("default")
 
     @property
     def level(self) -> int:
@@ -82,132 +58,54 @@ class LaunchConfig:
 
     @property
     def log_dir(self) -> str:
-        """Folder of this run, made when first asked for."""
+        """Folder of this run."""
         if self._log_dir is None:
             self._log_dir = _make_run_folder()
         return self._log_dir
 
-    @log_dir.setter
-    def log_dir(self, new_log_dir):
-        if new_log_dir is not None and not os.path.isdir(new_log_dir):
-            raise ValueError(f"{new_log_dir} is not a directory")
-        self._log_dir = new_log_dir
-
-    def set_screen_format(self, screen_format: str, *, screen_style=None):
-        """Set the format on the screen: 'default', 'default_with_timestamp' or one of `logging.Formatter`."""
-        if screen_format in _FORMATS and screen_style is not None:
-            raise ValueError(f'Cannot set a custom format style for the "{screen_format}" screen format.')
-        self.screen_formatter = logging.Formatter(_FORMATS.get(screen_format, screen_format), style=screen_style or "{")
-        if self.screen_handler is not None:
-            self.screen_handler.setFormatter(self.screen_formatter)
-
-    def set_log_format(self, log_format: str, *, log_style=None):
-        """Set the format in launch.log: 'default' (with stamps) or one of `logging.Formatter`."""
-        if log_format == "default":
-            if log_style is not None:
-                raise ValueError('Cannot set a custom format style for the "default" log format.')
-            log_format = _FORMATS["default_with_timestamp"]
-        self.file_formatter = logging.Formatter(log_format, style=log_style or "{")
-        for handler in self.file_handlers.values():
-            handler.setFormatter(self.file_formatter)
-
-    def get_screen_handler(self):
-        """The one handler for the screen."""
-        if self.screen_handler is None:
-            self.screen_handler = _ScreenHandler(sys.stdout)
-            self.screen_handler.setFormatter(self.screen_formatter)
-        return self.screen_handler
-
-    def get_log_file_path(self, file_name: str = "launch.log") -> str:
-        return os.path.join(self.log_dir, file_name)
-
-    def get_log_file_handler(self, file_name: str = "launch.log"):
-        """The one handler for a file in the run's folder."""
-        if file_name not in self.file_handlers:
-            self.file_handlers[file_name] = _FileHandler(self.get_log_file_path(file_name), encoding="utf-8")
-            self.file_handlers[file_name].setFormatter(self.file_formatter)
-        return self.file_handlers[file_name]
+    def handler(self, destination: str, formatter: logging.Formatter) -> logging.Handler:
+        """The one handler for a destination ("screen" or "log") and format."""
+        key = (destination, formatter)
+        if key not in self._handlers:
+            if destination == "screen":
+                made: logging.Handler = logging.StreamHandler(sys.stdout)
+            else:
+                made = logging.FileHandler(os.path.join(self.log_dir, "launch.log"), encoding="utf-8")
+            made.setFormatter(formatter)
+            self._handlers[key] = made
+        return self._handlers[key]
 
 
 launch_config = LaunchConfig()
-_own_loggers: set[logging.Logger] = set()
 
 
-def _own(name) -> logging.Logger:
-    """A logger of launch's own: what it logs goes to no other handlers than those added here."""
-    logger = logging.getLogger(name)
-    logger.propagate = False
-    _own_loggers.add(logger)
-    return logger
-
-
-def reset():
-    """Forget all handlers and settings."""
-    for logger in _own_loggers:
-        logger.setLevel(logging.NOTSET)
-        logger.handlers.clear()
-    launch_config.reset()
-
-
-def log_launch_config(*, logger=logging.root):
+def log_launch_config(*, logger):
     """Log where the log files are."""
-    if launch_config.file_handlers:
-        logger.info(f"All log files can be found below {launch_config.log_dir}")
+    logger.info(f"All log files can be found below {launch_config.log_dir}")
     logger.info(f"Default logging verbosity is set to {logging.getLevelName(launch_config.level)}")
 
 
 def get_logger(name=None) -> logging.Logger:
-    """Logger that writes to the screen and to launch.log."""
-    logger = _own(name)
-    logger.addHandler(launch_config.get_screen_handler())
-    logger.addHandler(launch_config.get_log_file_handler())
+    """Logger that writes to the screen and to launch.log, and hands nothing on to other handlers."""
+    logger = logging.getLogger(name)
+    logger.propagate = False
+    logger.addHandler(launch_config.handler("screen", _LINE))
+    logger.addHandler(launch_config.handler("log", _STAMPED_LINE))
     return logger
 
 
-_OUTPUTS = {
-    "screen": {"both": "screen"},
-    "log": {"both": "log", "stderr": "screen"},
-    "both": {"both": ("log", "screen")},
-    "own_log": {"both": "own_log", "stdout": "own_log", "stderr": "own_log"},
-    "full": {"both": ("screen", "log", "own_log"), "stdout": "own_log", "stderr": "own_log"},
-}
+def get_output_loggers(process_name: str, output_config: str) -> dict[int, logging.Logger]:
+    """Loggers of a process's stdout (1) and stderr (2).
 
-
-def _destinations(config) -> dict[str, set]:
-    """Destinations (screen, log, own_log) of stdout, stderr and of both."""
-    config = _OUTPUTS.get(config, config) if isinstance(config, str) else config
-    if not isinstance(config, dict):
-        raise ValueError(f'{config} is not a valid standard output config i.e. "screen", "log" or "both"')
-    result: dict[str, set] = {"both": set(), "stdout": set(), "stderr": set()}
-    for source, names in config.items():
-        names = {names} if isinstance(names, str) else set(names)
-        if source not in result or not names <= {"screen", "log", "own_log"}:
-            raise ValueError(f"{source}: {names} is not a valid output source with destinations")
-        result[source] = names
-    return result
-
-
-def get_output_loggers(process_name: str, output_config) -> tuple[logging.Logger, logging.Logger]:
-    """Loggers for a process's stdout and stderr.
-
-    The configuration is 'screen', 'log' (stderr to the screen as well), 'both', 'own_log' (files of the process's own),
-    'full', or a dictionary from stdout, stderr and both to any of screen, log and own_log.
+    The configuration is 'screen', 'log' (stderr on the screen as well) or 'both'.
     """
-    config = _destinations(output_config)
-    loggers = []
-    for source in ("stdout", "stderr"):
-        logger = _own(f"{process_name}-{source}")
-        if "screen" in config["both"] | config[source]:
-            launch_config.get_screen_handler().setFormatterFor(logger, logging.Formatter("{msg}", style="{"))
-            logger.addHandler(launch_config.get_screen_handler())
-        if "log" in config["both"] | config[source]:
-            stamped = logging.Formatter("{created:.7f} {msg}", style="{")
-            launch_config.get_log_file_handler().setFormatterFor(logger, stamped)
-            logger.addHandler(launch_config.get_log_file_handler())
-        for key, file_name in ((source, f"{process_name}-{source}.log"), ("both", f"{process_name}.log")):
-            if "own_log" in config[key]:
-                own = launch_config.get_log_file_handler(file_name)
-                own.setFormatter(logging.Formatter("{msg}", style="{"))
-                logger.addHandler(own)
-        loggers.append(logger)
-    return loggers[0], loggers[1]
+    if output_config not in _DESTINATIONS:
+        raise ValueError(f'{output_config} is not a valid standard output config i.e. "screen", "log" or "both"')
+    loggers = {}
+    for fd, destinations in enumerate(_DESTINATIONS[output_config], start=1):
+        loggers[fd] = logging.getLogger(f"{process_name}-{'stdout' if fd == 1 else 'stderr'}")
+        loggers[fd].propagate = False
+        for name in destinations:
+            formatter = _OUTPUT if name == "screen" else _STAMPED_OUTPUT
+            loggers[fd].addHandler(launch_config.handler(name, formatter))
+    return loggers

@@ -5,4 +5,8 @@ Names, arguments and behaviour are upstream's, and are documented there.
 """
 # ruff: noqa: F401
 
-from . import actions, descriptions, event_handlers, events, ros_adapters, substitutions
+from launch._left_out import left_out
+
+from . import actions, event_handlers, events, ros_adapters, substitutions
+
+__getattr__ = left_out(__name__)

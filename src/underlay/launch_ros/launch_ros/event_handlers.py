@@ -21,7 +21,6 @@ class OnStateTransition(EventHandler):
         transition=None,
         start_state=None,
         goal_state=None,
-        matcher=None,
         **kwargs,
     ):
         if not isinstance(target_lifecycle_node, (LifecycleNode, type(None))):
@@ -34,6 +33,6 @@ class OnStateTransition(EventHandler):
                 value is None or getattr(event, key) == value for key, value in wanted.items()
             )
 
-        super().__init__(matcher=matcher or matches, entities=entities, **kwargs)
+        super().__init__(matcher=matches, entities=entities, **kwargs)
         if target_lifecycle_node is not None:
             self.matcher_description += f" and event.action == LifecycleNode({hex(id(target_lifecycle_node))})"

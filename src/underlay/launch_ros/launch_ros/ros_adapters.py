@@ -3,7 +3,6 @@
 
 import os
 import threading
-from typing import Any
 
 import rclpy
 from launch.event_handlers import OnShutdown
@@ -13,20 +12,9 @@ from rclpy.executors import SingleThreadedExecutor
 class ROSAdapter:
     """A node that spins in a thread of its own."""
 
-    def __init__(self, *, argv=None, autostart: bool = True):
-        self.argv = [] if argv is None else argv
-        self.ros_context: Any = None
-        self.ros_node: Any = None
-        self.ros_executor: Any = None
-        self.__running = False
-        if autostart:
-            self.start()
-
-    def start(self):
-        if self.__running:
-            raise RuntimeError("Cannot start a ROS adapter that is already running")
+    def __init__(self):
         self.ros_context = rclpy.Context()
-        rclpy.init(args=self.argv, context=self.ros_context)
+        rclpy.init(args=[], context=self.ros_context)
         self.ros_node = rclpy.create_node(f"launch_ros_{os.getpid()}", context=self.ros_context)
         self.ros_executor = SingleThreadedExecutor(context=self.ros_context)
         self.ros_executor.add_node(self.ros_node)
@@ -39,8 +27,6 @@ class ROSAdapter:
             self.ros_executor.spin_once(timeout_sec=1.0)
 
     def shutdown(self):
-        if not self.__running:
-            raise RuntimeError("Cannot shutdown a ROS adapter that is not running")
         self.__running = False
         self.ros_executor.wake()
         self.__thread.join()
@@ -49,14 +35,10 @@ class ROSAdapter:
         rclpy.shutdown(context=self.ros_context)
 
 
-def get_ros_adapter(context) -> ROSAdapter:
-    """The launch's adapter, started when first asked for and stopped with the launch."""
+def get_ros_node(context):
+    """The launch's node, made when first asked for and gone with the launch."""
     if "ros_adapter" not in context.get_locals_as_dict():
         adapter = ROSAdapter()
         context.extend_globals({"ros_adapter": adapter})
         context.register_event_handler(OnShutdown(on_shutdown=lambda *_: adapter.shutdown()))
-    return context.locals.ros_adapter
-
-
-def get_ros_node(context):
-    return get_ros_adapter(context).ros_node
+    return context.locals.ros_adapter.ros_node

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Actions."""
-# ruff: noqa: F401, RUF100
+# ruff: noqa: F401
 
 from .._left_out import left_out
-from .execute_local import ExecuteLocal, ExecuteProcess
+from .execute_process import ExecuteProcess
 from .flow import (
     DeclareLaunchArgument,
     EmitEvent,
@@ -12,22 +12,9 @@ from .flow import (
     LogInfo,
     OpaqueFunction,
     RegisterEventHandler,
-    Shutdown,
-    TimerAction,
-    UnregisterEventHandler,
-)
-from .state import (
-    AppendEnvironmentVariable,
-    PopEnvironment,
-    PopLaunchConfigurations,
-    PushEnvironment,
-    PushLaunchConfigurations,
-    ResetEnvironment,
-    ResetLaunchConfigurations,
     SetEnvironmentVariable,
     SetLaunchConfiguration,
-    UnsetEnvironmentVariable,
-    UnsetLaunchConfiguration,
+    Shutdown,
 )
 
-__getattr__ = left_out(__name__, "OpaqueCoroutine")
+__getattr__ = left_out(__name__)

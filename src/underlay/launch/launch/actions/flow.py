@@ -1,38 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Actions that direct what else is done: arguments, groups, includes, events, timers, functions."""
+"""Actions that direct what else is done: arguments, settings, groups, includes, events, functions."""
 
-import asyncio
 import os
-import warnings
-from collections.abc import Iterable
-from typing import Any
 
 from .. import events, logging
 from ..action import Action
-from ..event import Event
-from ..event_handler import EventHandler
 from ..events.process import ProcessExited
 from ..launch_context import LaunchContext
-from ..launch_description_source import LaunchDescriptionSource
-from ..launch_description_sources import AnyLaunchDescriptionSource
-from ..some_substitutions_type import SomeSubstitutionsType_types_tuple
-from ..utilities import (
-    ensure_argument_type,
-    is_a_subclass,
-    normalize_to_list_of_entities,
-    normalize_to_list_of_substitutions,
-    perform_substitutions,
-)
-from ..utilities.type_utils import normalize_typed_substitution, perform_typed_substitution
-from .state import (
-    PopEnvironment,
-    PopLaunchConfigurations,
-    PushEnvironment,
-    PushLaunchConfigurations,
-    ResetEnvironment,
-    ResetLaunchConfigurations,
-    SetLaunchConfiguration,
-)
+from ..launch_description_sources import LaunchDescriptionSource, PythonLaunchDescriptionSource
+from ..utilities import normalize_to_list_of_entities, normalize_to_list_of_substitutions, perform_substitutions
 
 
 def _fail(message, logged=None):
@@ -74,22 +50,37 @@ class DeclareLaunchArgument(Action):
             )
 
 
-class GroupAction(Action):
-    """Actions that share a scope.
+class SetLaunchConfiguration(Action):
+    """Set a launch configuration."""
 
-    If `scoped`, changes of configurations and environment end with the group; only with `forwarding` are those from
-    outside known inside.
-    """
-
-    def __init__(self, actions, *, scoped=True, forwarding=True, launch_configurations=None, **kwargs):
+    def __init__(self, name, value, **kwargs):
         super().__init__(**kwargs)
-        settings = launch_configurations or {}
-        if scoped and not forwarding:
-            body = [ResetEnvironment(), ResetLaunchConfigurations(settings), *actions]
-        else:
-            body = [*(SetLaunchConfiguration(key, value) for key, value in settings.items()), *actions]
+        self.name = normalize_to_list_of_substitutions(name)
+        self.value = normalize_to_list_of_substitutions(value)
+
+    def execute(self, context):
+        name = perform_substitutions(context, self.name)
+        context.launch_configurations[name] = perform_substitutions(context, self.value)
+
+
+class SetEnvironmentVariable(SetLaunchConfiguration):
+    """Set an environment variable."""
+
+    def execute(self, context):
+        context.environment[perform_substitutions(context, self.name)] = perform_substitutions(context, self.value)
+
+
+class GroupAction(Action):
+    """Actions that share a scope: if `scoped`, changes of configurations and environment end with the group."""
+
+    def __init__(self, actions, *, scoped=True, launch_configurations=None, **kwargs):
+        super().__init__(**kwargs)
+        settings = (SetLaunchConfiguration(key, value) for key, value in (launch_configurations or {}).items())
+        body = [*settings, *actions]
         if scoped:
-            body = [PushLaunchConfigurations(), PushEnvironment(), *body, PopEnvironment(), PopLaunchConfigurations()]
+            enter = OpaqueFunction(function=LaunchContext.push_scope)
+            leave = OpaqueFunction(function=LaunchContext.pop_scope)
+            body = [enter, *body, leave]
         self.__sub_entities = body
 
     def get_sub_entities(self) -> list:
@@ -105,7 +96,7 @@ class IncludeLaunchDescription(Action):
     def __init__(self, launch_description_source, *, launch_arguments=None, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(launch_description_source, LaunchDescriptionSource):
-            launch_description_source = AnyLaunchDescriptionSource(launch_description_source)
+            launch_description_source = PythonLaunchDescriptionSource(launch_description_source)
         self.launch_description_source = launch_description_source
         self.launch_arguments = () if launch_arguments is None else tuple(launch_arguments)
 
@@ -161,8 +152,6 @@ class OpaqueFunction(Action):
         super().__init__(**left_over_kwargs)
         if not callable(function):
             raise TypeError(f"OpaqueFunction expected a callable for 'function', got '{type(function)}'")
-        ensure_argument_type(args, (Iterable, type(None)), "args", "OpaqueFunction")
-        ensure_argument_type(kwargs, (dict, type(None)), "kwargs", "OpaqueFunction")
         self.__function, self.__args, self.__kwargs = function, args or (), kwargs or {}
 
     def execute(self, context):
@@ -184,24 +173,11 @@ class RegisterEventHandler(Action):
         return [(text, normalize_to_list_of_entities(entities))] if entities else []
 
 
-class UnregisterEventHandler(Action):
-    """Remove an event handler."""
-
-    def __init__(self, event_handler, **kwargs):
-        super().__init__(**kwargs)
-        self.event_handler = event_handler
-
-    def execute(self, context):
-        context.unregister_event_handler(self.event_handler)
-
-
 class EmitEvent(Action):
     """Emit an event."""
 
     def __init__(self, *, event, **kwargs):
         super().__init__(**kwargs)
-        if not is_a_subclass(event, Event):
-            raise RuntimeError(f"EmitEvent() expected an event instance, got '{event}'.")
         self.event = event
 
     def execute(self, context):
@@ -220,68 +196,3 @@ class Shutdown(EmitEvent):
             message = f"process[{event.process_name}] was required: shutting down launched system"
             logging.get_logger("launch").info(message)
         super().execute(context)
-
-
-class TimerAction(Action):
-    """Visit entities when a period [s] has passed, unless cancelled."""
-
-    def __init__(self, *, period, actions, cancel_on_shutdown=True, **kwargs):
-        super().__init__(**kwargs)
-        ensure_argument_type(period, [*SomeSubstitutionsType_types_tuple, float], "period", "TimerAction")
-        ensure_argument_type(actions, Iterable, "actions", "TimerAction")
-        if isinstance(period, str):
-            warnings.warn("The parameter 'period' should be a float or a substitution", stacklevel=2)
-            period = float(period)
-        self.period = normalize_typed_substitution(period, float)
-        self.actions = actions
-        self.__cancel_on_shutdown = normalize_typed_substitution(cancel_on_shutdown, bool)
-        self.__locals: dict = {}
-        self.__canceled = False
-        self._canceled_future: Any = None
-        self._completed_future: Any = None
-
-    def describe(self) -> str:
-        return f"TimerAction(period={self.period}, actions=<actions>)"
-
-    def describe_conditional_sub_entities(self) -> list:
-        return [(f"{self.period} seconds pass without being canceled", self.actions)]
-
-    async def _wait_to_fire_event(self, context):
-        period = perform_typed_substitution(context, self.period, float)
-        await asyncio.wait([self._canceled_future], timeout=period)
-        if not self._canceled_future.done():
-            await context.emit_event(events.TimerEvent(timer_action=self))
-        self._completed_future.set_result(None)
-
-    def handle(self, context):
-        """What the timer's event yields, in the scope in which the timer was started."""
-        context.extend_locals(self.__locals)
-        return self.actions
-
-    def cancel(self):
-        """Have the timer not fire, whether it is started already or not."""
-        self.__canceled = True
-        if self._canceled_future is not None and not self._canceled_future.done():
-            self._canceled_future.set_result(True)
-
-    def execute(self, context):
-        def handle(event_class, function):
-            opaque = OpaqueFunction(function=function)
-            matcher = lambda event: is_a_subclass(event, event_class)  # noqa: E731
-            context.register_event_handler(EventHandler(matcher=matcher, entities=opaque))
-
-        self._completed_future = context.asyncio_loop.create_future()
-        self._canceled_future = context.asyncio_loop.create_future()
-        if self.__canceled:
-            self._completed_future.set_result(None)
-            return
-        self.__locals = context.get_locals_as_dict()
-        if not hasattr(context.locals, "_timer_handler_installed"):
-            context.extend_globals({"_timer_handler_installed": True})
-            handle(events.TimerEvent, lambda context: context.locals.event.timer_action.handle(context))
-        context.asyncio_loop.create_task(self._wait_to_fire_event(context))
-        if perform_typed_substitution(context, self.__cancel_on_shutdown, bool):
-            handle(events.Shutdown, lambda context: self.cancel())
-
-    def get_asyncio_future(self):
-        return self._completed_future

@@ -1,17 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Events of a launch."""
 
+from .._left_out import left_out
 from ..event import Event
 from . import process as process
 
-
-class ExecutionComplete(Event):
-    """An action has finished."""
-
-    name = "launch.events.ExecutionComplete"
-
-    def __init__(self, *, action):
-        self.action = action
+__getattr__ = left_out(__name__)
 
 
 class IncludeLaunchDescription(Event):
@@ -31,15 +25,6 @@ class Shutdown(Event):
     def __init__(self, *, reason: str = "reason not given", due_to_sigint: bool = False):
         self.reason = reason
         self.due_to_sigint = due_to_sigint
-
-
-class TimerEvent(Event):
-    """A timer has run out."""
-
-    name = "launch.events.TimerEvent"
-
-    def __init__(self, *, timer_action):
-        self.timer_action = timer_action
 
 
 def matches_action(target_action):

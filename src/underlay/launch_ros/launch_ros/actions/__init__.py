@@ -5,8 +5,7 @@
 from launch._left_out import left_out
 
 from .node import LifecycleNode, Node
-from .settings import PushROSNamespace, SetParameter, SetParametersFromFile, SetRemap, SetROSLogDir, SetUseSimTime
+from .settings import PushROSNamespace, SetParameter, SetRemap
 
 PushRosNamespace = PushROSNamespace
-_LEFT_OUT = ("ComposableNodeContainer", "LifecycleTransition", "LoadComposableNodes", "ROSTimer", "RosTimer")
-__getattr__ = left_out(__name__, *_LEFT_OUT)
+__getattr__ = left_out(__name__)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processes that are ROS nodes."""
 
-import os
 import threading
-from pathlib import Path
+from collections import Counter
+from collections.abc import Mapping
 from tempfile import NamedTemporaryFile
 from typing import Any
 
@@ -12,25 +12,17 @@ from launch import logging
 from launch.actions import ExecuteProcess, OpaqueFunction
 from launch.event_handler import EventHandler
 from launch.substitutions import LocalSubstitution
-from launch.utilities import ensure_argument_type, normalize_to_list_of_substitutions, perform_substitutions
+from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
 from lifecycle_msgs.msg import TransitionEvent
 from lifecycle_msgs.srv import ChangeState as ChangeStateService
 from rclpy.validate_namespace import validate_namespace
 from rclpy.validate_node_name import validate_node_name
 
 from ..events.lifecycle import ChangeState, StateTransition
-from ..parameter_descriptions import Parameter
+from ..parameter_descriptions import ParameterFile
 from ..ros_adapters import get_ros_node
 from ..substitutions import ExecutableInPackage
-from ..utilities import (
-    add_node_name,
-    evaluate_parameters,
-    get_node_name_count,
-    make_namespace_absolute,
-    normalize_parameters,
-    normalize_remap_rules,
-    prefix_namespace,
-)
+from ..utilities import evaluate_parameter_dict, make_namespace_absolute, prefix_namespace
 
 
 class Node(ExecuteProcess):
@@ -58,19 +50,19 @@ class Node(ExecuteProcess):
         cmd += ["--ros-args"]
         if name is not None:
             cmd += ["-r", LocalSubstitution("ros_specific_arguments['name']", description="node name")]
-        if parameters is not None:
-            ensure_argument_type(parameters, list, "parameters", "Node")
         super().__init__(cmd=cmd, **{**kwargs, "name": exec_name})
         self.node_package = package
         self.node_executable = executable
         self.__name = name
         self.__namespace = namespace
-        self.__parameters = normalize_parameters(parameters or [])
-        self.__remappings = list(normalize_remap_rules(remappings or []))
+        self.__parameters = [
+            item if isinstance(item, (Mapping, ParameterFile)) else ParameterFile(item) for item in parameters or []
+        ]
+        normalize = normalize_to_list_of_substitutions
+        self.__remappings = [(normalize(source), normalize(target)) for source, target in remappings or []]
         self.__final_node_name = None
         self.__expanded_name = self.UNSPECIFIED_NODE_NAME
         self.expanded_node_namespace = self.UNSPECIFIED_NODE_NAMESPACE
-        self.expanded_remapping_rules = None
 
     @property
     def node_name(self) -> str:
@@ -110,28 +102,22 @@ class Node(ExecuteProcess):
         return file.name
 
     def __add_parameters(self, context):
-        for item in context.launch_configurations.get("global_params", None) or []:
-            if isinstance(item, tuple):
-                self.__extend_command("-p", f"{item[0]}:={item[1]}")
+        for name, value in context.launch_configurations.get("global_params", None) or []:
+            self.__extend_command("-p", f"{name}:={value}")
+        for item in self.__parameters:
+            if isinstance(item, Mapping):
+                file = self.__write_parameters(evaluate_parameter_dict(context, item))
+                self.__extend_command("--params-file", file)
                 continue
-            path = os.path.abspath(item)
-            assert os.path.isfile(path), path
-            self.__extend_command("--params-file", path)
-        for item in evaluate_parameters(context, self.__parameters):
-            if isinstance(item, Parameter):
-                name, value = item.evaluate(context)
-                self.__extend_command("-p", f"{name}:={yaml.dump(value)}")
-            elif isinstance(item, dict):
-                self.__extend_command("--params-file", self.__write_parameters(item))
-            elif Path(item).is_file():
-                self.__extend_command("--params-file", str(item))
+            path = item.evaluate(context)
+            if path.is_file():
+                self.__extend_command("--params-file", str(path))
             else:
-                logging.get_logger(__name__).warning(f"Parameter file path is not a file: {item}")
+                logging.get_logger(__name__).warning(f"Parameter file path is not a file: {path}")
 
     def __add_remappings(self, context):
         rules = list(context.launch_configurations.get("ros_remaps", None) or [])
         rules += [tuple(perform_substitutions(context, name) for name in rule) for rule in self.__remappings]
-        self.expanded_remapping_rules = rules or None
         for source, target in rules:
             self.__extend_command("-r", f"{source}:={target}")
 
@@ -158,11 +144,12 @@ class Node(ExecuteProcess):
         context.extend_locals({"ros_specific_arguments": arguments})
         entities = super().execute(context)
         if self.is_node_name_fully_specified():
-            add_node_name(context, self.node_name)
-            count = get_node_name_count(context, self.node_name)
-            if count > 1:
-                logging.get_logger(self.name).warning(
-                    f"there are now at least {count} nodes with the name {self.node_name} "
+            names = context.get_locals_as_dict().get("unique_ros_node_names", Counter())
+            context.extend_globals({"unique_ros_node_names": names})
+            names[self.node_name] += 1
+            if names[self.node_name] > 1:
+                logging.get_logger(self.process_details["name"]).warning(
+                    f"there are now at least {names[self.node_name]} nodes with the name {self.node_name} "
                     "created within this launch context"
                 )
         return entities

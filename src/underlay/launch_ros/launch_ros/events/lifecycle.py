@@ -4,15 +4,7 @@
 from typing import ClassVar
 
 from launch.event import Event
-from lifecycle_msgs.msg import State, Transition
-
-from .matchers import matches_node_name as matches_node_name
-
-
-def _constants(message, prefix: str) -> dict[int, str]:
-    """Names of a message's constants by their values."""
-    names = [name for name in dir(message) if name.startswith(prefix)]
-    return {getattr(message, name): name for name in names}
+from lifecycle_msgs.msg import Transition
 
 
 class ChangeState(Event):
@@ -20,12 +12,11 @@ class ChangeState(Event):
 
     name = "launch_ros.events.lifecycle.ChangeState"
 
-    valid_transitions: ClassVar = {
-        number: name
-        for number, name in _constants(Transition, "TRANSITION_").items()
-        if not name.startswith(("TRANSITION_ON_", "TRANSITION_CALLBACK_"))
+    valid_transitions: ClassVar[dict[int, str]] = {
+        getattr(Transition, name): name
+        for name in dir(Transition)
+        if name.startswith("TRANSITION_") and not name.startswith(("TRANSITION_ON_", "TRANSITION_CALLBACK_"))
     }
-    valid_states: ClassVar = {**_constants(State, "PRIMARY_STATE_"), **_constants(State, "TRANSITION_STATE_")}
 
     def __init__(self, *, lifecycle_node_matcher, transition_id: int):
         if transition_id not in self.valid_transitions:
