@@ -22,7 +22,7 @@ help:  ## what there is
 demo: OUT := $(abspath $(OUT))
 demo: prepare  ## collect, check and report three episodes in the twin (ROBOT= OPERATOR= MOTION= EPISODES= OUT=)
 	@$(ENV) ros2 launch humanoid_bringup demo.launch.py robot:=$(ROBOT) operator:=$(OPERATOR) scene:=$(SCENE) \
-	    motion:='$(if $(MOTION),$(abspath $(MOTION)))' episodes:=$(EPISODES) out:='$(OUT)'
+	    $(if $(MOTION),motion:='$(abspath $(MOTION))') episodes:=$(EPISODES) out:='$(OUT)'
 	@$(ENV) ros2 run humanoid_dataset report '$(OUT)' --expect $(EPISODES)
 
 test: prepare  ## all tests
