@@ -251,7 +251,8 @@ def teleop_error(episode: Episode) -> Figure | None:
     words = []
     for index, (name, values) in enumerate(chosen.items()):
         chart.line(values[0], values[1], f"s{index}")
-        words.append(f"{_plain(name)}: median {np.median(values[1]):.1f} mm, {np.median(values[2]):.1f}°")
+        (near, turned), (far, twisted) = (np.percentile(values[1:], q, axis=1) for q in (50, 95))
+        words.append(f"{_plain(name)}: median {near:.1f} mm, {turned:.1f}°, p95 {far:.1f} mm, {twisted:.1f}°")
     legend = tuple((f"s{i}", _plain(name)) for i, name in enumerate(chosen))
     note = "Scaled operator against solved robot wrist [mm], from teleop/status. " + "; ".join(words) + "."
     return Figure("Wrist, operator against robot", chart.html("retargeting error over time"), legend, note)
