@@ -58,16 +58,18 @@ def _room(spec: mujoco.MjSpec, room: Room) -> None:
     half = 0.5 * room.wall_height
     for name, x, y, sx, sy in (
         ("wall_front", room.wall_distance + 0.05, 0.0, 0.05, 2 * room.wall_distance),
+        ("wall_back", -room.wall_distance - 0.05, 0.0, 0.05, 2 * room.wall_distance),
         ("wall_left", 0.0, room.wall_distance + 1.05, 2 * room.wall_distance, 0.05),
         ("wall_right", 0.0, -room.wall_distance - 1.05, 2 * room.wall_distance, 0.05),
     ):
         world.add_geom(name=name, type=_BOX, pos=(x, y, half), size=(sx, sy, half), material="wall")
-    key = world.add_light(name="key", pos=(0.2, -1.2, 2.9), dir=(0.15, 0.45, -1.0))
+    key = world.add_light(name="key", pos=(0.2, -0.5, 2.1), dir=(0.08, 0.3, -1.0))
     key.type, key.castshadow = mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, True
     key.diffuse, key.specular = (0.50, 0.49, 0.47), (0.20, 0.20, 0.20)
     fill = world.add_light(name="fill", pos=(1.2, 1.6, 2.6), dir=(-0.4, -0.6, -1.0))
     fill.type, fill.castshadow = mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, False
     fill.diffuse, fill.specular = (0.20, 0.21, 0.23), (0.05, 0.05, 0.05)
+    spec.visual.rgba.haze = (0.60, 0.63, 0.66, 1.0)
     spec.visual.headlight.ambient = (0.32, 0.32, 0.33)
     spec.visual.headlight.diffuse = (0.10, 0.10, 0.10)
     spec.visual.headlight.specular = (0.0, 0.0, 0.0)
