@@ -75,7 +75,7 @@ class Listener:
             recount = partial(self._discovery.publishers, found.topic.name)
             recorder.add_topic(found.topic, found.wanted, found.publishers, found.latched, recount)
             self._taps.add(found.topic.name, found.topic.type, found.qos)
-            self._node.get_logger().info(f"listening to {found.topic.name} [{found.topic.type}]")
+            self._node.get_logger().debug(f"listening to {found.topic.name} [{found.topic.type}]")
 
     def _on_taken(self, burst: list[Taken], _: int) -> None:
         if not burst:
