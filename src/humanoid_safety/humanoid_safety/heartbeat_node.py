@@ -22,7 +22,3 @@ class HeartbeatNode(Node):
 def main() -> None:
     """Run the node."""
     ros.run(HeartbeatNode)
-
-
-if __name__ == "__main__":
-    main()

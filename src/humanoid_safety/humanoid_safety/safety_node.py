@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from array import array
 from functools import partial
@@ -76,6 +77,9 @@ class SafetyNode(Node):
         self.create_timer(0.5, self._report_sources, clock=ros.steady_clock())
         self._report()
         self._report_sources()
+        # What is alive now stays: the collector need not look at it again between two commands.
+        gc.collect()
+        gc.freeze()
 
     # --- inputs ---
 
@@ -193,7 +197,3 @@ class SafetyNode(Node):
 def main() -> None:
     """Run the node."""
     ros.run(SafetyNode)
-
-
-if __name__ == "__main__":
-    main()
