@@ -94,8 +94,12 @@ class Taps:
             self.add(endpoints.CLOCK.name, endpoints.CLOCK.type, qos_profile(endpoints.CLOCK, depth=1000))
 
     def add(self, topic: str, type_name: str, qos: QoSProfile) -> None:
-        """Subscribe to a topic by full name, or by a name relative to the node, remapped as the node's are."""
+        """Subscribe to a topic by full name, or by a name relative to the node, remapped as the node's are.
+
+        A subscription that is there already gives way to the new one.
+        """
         name = self._node.resolve_topic_name(topic)
+        self.remove(name)
         message = message_type(type_name)
         subscription = self._ears.create_subscription(message, name, lambda _: None, qos, raw=True)
         with self._lock:

@@ -64,6 +64,11 @@ class Discovery:
                 self.complaints[name] = f"{name}: {error}"
         return found
 
+    def fitting_qos(self, name: str, wanted: Wanted, group: str) -> QoSProfile | None:
+        """What a subscription needs to hear all of a topic's present publishers; None where there are none."""
+        offers = [info.qos_profile for info in self._node.get_publishers_info_by_topic(name)]
+        return _request(offers, depth_of(wanted, group)) if offers else None
+
     def publishers(self, name: str) -> int:
         """How many publishers a topic has."""
         return self._node.count_publishers(name)
@@ -79,15 +84,19 @@ class Discovery:
             qos=qos_text(tuple(_offer(info.qos_profile) for info in offers)),
             group=group,
         )
-        profiles = [info.qos_profile for info in offers]
-        reliable = all(profile.reliability == ReliabilityPolicy.RELIABLE for profile in profiles)
-        latched = all(profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for profile in profiles)
-        qos = QoSProfile(
-            depth=depth_of(wanted, group),
-            reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
-            durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
-        )
-        return Found(topic, wanted, len(offers), latched, qos)
+        qos = _request([info.qos_profile for info in offers], depth_of(wanted, group))
+        return Found(topic, wanted, len(offers), qos.durability == DurabilityPolicy.TRANSIENT_LOCAL, qos)
+
+
+def _request(offers: list[QoSProfile], depth: int) -> QoSProfile:
+    """The most that every publisher offers."""
+    reliable = all(offer.reliability == ReliabilityPolicy.RELIABLE for offer in offers)
+    latched = all(offer.durability == DurabilityPolicy.TRANSIENT_LOCAL for offer in offers)
+    return QoSProfile(
+        depth=depth,
+        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+    )
 
 
 def _offer(profile: QoSProfile) -> OfferedQos:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from functools import partial
 
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
 
 from humanoid_core import endpoints
@@ -31,6 +32,8 @@ class Listener:
         self._recorder = recorder
         self._discovery = Discovery(node, recorder.selection)
         self._annotations = node.resolve_topic_name(endpoints.ANNOTATIONS.name)
+        self._publishers: dict[str, int] = {}
+        self._qos: dict[str, QoSProfile] = {}
         self._taps = Taps(node, self._on_taken, poll_period)
 
     @property
@@ -69,13 +72,26 @@ class Listener:
     def discover(self) -> None:
         """Look for topics that appeared and publishers that came or went."""
         recorder = self._recorder
-        for name in recorder.topics:
-            recorder.update_publishers(name, self._discovery.publishers(name))
+        for name, state in recorder.topics.items():
+            publishers = self._discovery.publishers(name)
+            if publishers != self._publishers[name]:
+                self._publishers[name] = publishers
+                recorder.update_publishers(name, publishers)
+                self._refit(name, self._discovery.fitting_qos(name, state.wanted, state.topic.group))
         for found in self._discovery.look(set(recorder.topics)):
             recount = partial(self._discovery.publishers, found.topic.name)
             recorder.add_topic(found.topic, found.wanted, found.publishers, found.latched, recount)
+            self._publishers[found.topic.name] = found.publishers
+            self._qos[found.topic.name] = found.qos
             self._taps.add(found.topic.name, found.topic.type, found.qos)
             self._node.get_logger().debug(f"listening to {found.topic.name} [{found.topic.type}]")
+
+    def _refit(self, name: str, qos: QoSProfile | None) -> None:
+        """Subscribe anew where publishers offer something else than before: what asks for more hears nothing."""
+        if qos is not None and qos != self._qos[name]:
+            self._qos[name] = qos
+            self._taps.add(name, self._recorder.topics[name].topic.type, qos)
+            self._node.get_logger().warning(f"{name}: its publishers offer another quality of service than before")
 
     def _on_taken(self, burst: list[Taken], _: int) -> None:
         if not burst:

@@ -21,6 +21,7 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosbags.rosbag2 import Reader
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
@@ -176,6 +177,30 @@ def test_simulated_time_is_that_of_the_arrival_however_late_it_is_taken(cell):
     assert stamps == [6, 6, 7, 7, 8, 8]
     episode = read_episode(folder)
     assert (episode.clock, episode.duration) == ("simulated", 3.0)
+
+
+def test_a_publisher_that_offers_less_is_heard_all_the_same(cell):
+    cell.activate()
+    cell.until(cell.hears("joint_states"))
+    weak = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+    other = cell.person.create_publisher(JointState, "joint_states", weak)
+    cell.until(lambda: other.get_subscription_count() == 1 and cell.joints.get_subscription_count() == 1)
+    other.publish(JointState(name=["weak"]))
+    cell.until(lambda: cell.count("joint_states") == 1)
+    cell.publish_joints(5)
+    cell.until(lambda: cell.count("joint_states") == 6)
+
+
+def test_readme_lists_the_parameters(cell):
+    text = (ROOT / "README.md").read_text()
+    table = text[text.index("| parameter") : text.index("Active:")]
+    listed = {line.split("|")[1].strip() for line in table.splitlines()[2:] if line.startswith("|")}
+    own = {
+        name
+        for name in cell.recorder._parameters
+        if not name.startswith(("qos_overrides", "use_sim_time", "start_type"))
+    }
+    assert listed == own
 
 
 def test_bad_requests_are_answered_with_the_reason(cell):

@@ -99,6 +99,16 @@ def test_frames_and_status(cell):
     assert status.frames >= len(cell.frames)
 
 
+def test_readme_lists_the_parameters(cell):
+    text = (ROOT / "src" / "humanoid_sync" / "README.md").read_text()
+    table = text[text.index("| parameter") : text.index("## Command")]
+    listed = {line.split("|")[1].strip() for line in table.splitlines()[2:] if line.startswith("|")}
+    own = {
+        name for name in cell.sync._parameters if not name.startswith(("qos_overrides", "use_sim_time", "start_type"))
+    }
+    assert listed == own
+
+
 def test_the_shipped_plan_loads():
     from humanoid_sync.streams import load_plan
 
