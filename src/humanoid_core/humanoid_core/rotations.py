@@ -10,7 +10,7 @@ import numpy as np
 
 def matrix(quaternion_xyzw: np.ndarray) -> np.ndarray:
     """Rotation matrix (3, 3) of a unit quaternion (4,)."""
-    x, y, z, w = quaternion_xyzw
+    x, y, z, w = np.asarray(quaternion_xyzw).tolist()  # floats are several times faster than NumPy's scalars
     return np.array(
         [
             [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
@@ -42,8 +42,8 @@ def quaternion(rotation: np.ndarray) -> np.ndarray:
 
 def multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Hamilton product (4,): the rotation b, then a."""
-    ax, ay, az, aw = a
-    bx, by, bz, bw = b
+    ax, ay, az, aw = np.asarray(a).tolist()
+    bx, by, bz, bw = np.asarray(b).tolist()
     return np.array(
         [
             aw * bx + ax * bw + ay * bz - az * by,
@@ -61,17 +61,19 @@ def inverse(q: np.ndarray) -> np.ndarray:
 
 def exp(vector: np.ndarray) -> np.ndarray:
     """Unit quaternion (4,) of a rotation vector (3,) [rad]."""
-    angle_ = math.sqrt(float(vector @ vector))
+    x, y, z = np.asarray(vector).tolist()
+    angle_ = math.sqrt(x * x + y * y + z * z)
     scale = 0.5 - angle_ * angle_ / 48.0 if angle_ < 1e-4 else math.sin(0.5 * angle_) / angle_
-    return np.array([*(scale * vector), math.cos(0.5 * angle_)])
+    return np.array([scale * x, scale * y, scale * z, math.cos(0.5 * angle_)])
 
 
 def log(q: np.ndarray) -> np.ndarray:
     """Rotation vector (3,) [rad], at most pi long, of a unit quaternion (4,)."""
-    sine = math.sqrt(q[0] ** 2 + q[1] ** 2 + q[2] ** 2)
-    if sine < 1e-9:
-        return 2.0 * np.asarray(q[:3]) * math.copysign(1.0, q[3])
-    return q[:3] * (2.0 * math.atan2(sine * math.copysign(1.0, q[3]), abs(q[3])) / sine)
+    x, y, z, w = np.asarray(q).tolist()
+    sine = math.sqrt(x * x + y * y + z * z)
+    sign = math.copysign(1.0, w)
+    scale = 2.0 * sign if sine < 1e-9 else 2.0 * math.atan2(sine * sign, abs(w)) / sine
+    return np.array([scale * x, scale * y, scale * z])
 
 
 def angle(a: np.ndarray, b: np.ndarray) -> float:
