@@ -92,6 +92,9 @@ class _ArmState:
         self.elbow = np.zeros(3)
         self.wanted = False  # engaged by the person
         self.released = False  # seen not engaged since the arm last stopped following
+        self.target: Target | None = None  # of the newest step
+        # Of the robot, base axes, from the chest
+        self.wrist, self.wrist_turn, self.shoulder = np.zeros(3), _NO_TURN, np.zeros(3)
         self.rate, self.turn_rate = np.zeros(3), np.zeros(3)  # asked of the wrist in the last step
         self.error = WristError()
 
@@ -137,6 +140,8 @@ class Retargeter:
         self._near = NearPairs(np.zeros(0, int), np.zeros(0), np.zeros((0, self.body.model.nv)))
         self._arms = {side: _ArmState(arm, settings) for side, arm in self.body.arms.items()}
         self._chest = PoseFollower(settings, settings.chest_smoothing, clutched=False)
+        self._torso_turn, self._chest_place = _NO_TURN, np.zeros(3)
+        self._rest_matrix = np.eye(3)
         self._rest = _NO_TURN  # robot's chest against the person's, as far as it turns the arms, quaternion xyzw
         limits = InputLimits(settings.input_speed, settings.input_turn_rate, settings.jump_frames)
         self._gates = {part: PoseGate(limits) for part in ("head", "torso", "pelvis", "left_shoulder", "right_shoulder")}
@@ -233,7 +238,7 @@ class Retargeter:
         self._chest.state = IDLE
         for hand in self._hands.values():
             hand.start(positions)
-        pin.computeJointJacobians(self.body.model, self._data, q)
+        self._update_kinematics()
         self._collision.reset(self._data)
         self._near = self._collision.measure(self._data, self._v)
 
@@ -349,22 +354,21 @@ class Retargeter:
 
     def _step(self, time: float, dt: float) -> None:
         assert self._q is not None
-        model, data, limits = self.body.model, self._data, self._limits
+        limits = self._limits
         low, high = velocity_box(self._q, self._v, dt, limits)
         brake = np.minimum(np.maximum(braking_velocity(self._v, dt, limits.acceleration), low), high)
-        torso = pin.updateFramePlacement(model, data, self.body.torso)
-        chest = torso.act(self.body.chest)
         self._watch_inputs(time)
-        self._turn_with_chest(time, dt)
+        chest = self._chest.target(time) if self._chest.state == FOLLOWING else None
+        self._turn_with_chest(chest, dt)
 
         v = brake.copy()
-        if self._chest.state == FOLLOWING:
-            v[self.body.waist] = self._waist(time, dt, torso, low, high)
+        if chest is not None:
+            v[self.body.waist] = self._waist(chest, time, dt, low, high)
         tasks = []
         posture = np.zeros(len(v))
         for arm in self._arms.values():
             if arm.follower.state == FOLLOWING:
-                tasks.append(self._arm_task(arm, time, dt, torso, chest, v))
+                tasks.append(self._arm_task(arm, time, dt, v))
                 gain = self._settings.posture_rate * arm.follower.progress(time)
                 posture[arm.arm.joints] = gain * (self.body.home - self._q)[arm.arm.joints]
 
@@ -376,7 +380,7 @@ class Retargeter:
             solved = brake
         self._move(solved, brake, dt)
         for arm in self._arms.values():
-            self._measure_error(arm, time)
+            self._measure_error(arm)
         for side, hand in self._hands.items():
             hand.step(dt, follow=self._arms[side].follower.state == FOLLOWING)
 
@@ -391,27 +395,34 @@ class Retargeter:
                 arm.rate, arm.turn_rate = np.zeros(3), np.zeros(3)
                 if fresh and arm.wanted and arm.released:
                     arm.released = False
-                    position, rotation = self._wrist(arm)
                     back = rotations.inverse(self._rest)
-                    follower.engage(time, rotations.matrix(back) @ position, rotations.multiply(back, rotation))
+                    follower.engage(time, self._rest_matrix.T @ arm.wrist, rotations.multiply(back, arm.wrist_turn))
         following = any(arm.follower.state == FOLLOWING for arm in self._arms.values())
         fresh = time - self._chest.seen <= self._settings.hold_after
         if not (following and fresh and self._settings.waist and self.body.waist.size):
             self._chest.state = IDLE
         elif self._chest.state != FOLLOWING:
-            self._chest.engage(time, np.zeros(3), rotations.quaternion(self._data.oMf[self.body.torso].rotation))
+            self._chest.engage(time, np.zeros(3), self._torso_turn)
 
-    def _wrist(self, arm: _ArmState) -> tuple[np.ndarray, np.ndarray]:
-        """The robot's wrist from its chest, base axes (3,) [m], and its operator axes, quaternion xyzw (4,)."""
-        torso = self._data.oMf[self.body.torso]
-        wrist = pin.updateFramePlacement(self.body.model, self._data, arm.arm.wrist)
-        turn = rotations.quaternion(wrist.rotation @ arm.arm.wrist_from_operator)
-        return wrist.translation - torso.act(self.body.chest), turn
+    def _update_kinematics(self) -> None:
+        """Jacobians, and the places that steps need, at the present configuration; base axes, wrists from the chest."""
+        model, data = self.body.model, self._data
+        pin.computeJointJacobians(model, data, self._q)
+        torso = pin.updateFramePlacement(model, data, self.body.torso)
+        self._torso_turn = rotations.quaternion(torso.rotation)
+        self._chest_place = torso.act(self.body.chest)
+        for arm in self._arms.values():
+            wrist = pin.updateFramePlacement(model, data, arm.arm.wrist)
+            arm.wrist = wrist.translation - self._chest_place
+            arm.wrist_turn = rotations.quaternion(wrist.rotation @ arm.arm.wrist_from_operator)
+            arm.shoulder = torso.act(arm.arm.shoulder) - self._chest_place
 
     def _wanted(self, arm: _ArmState, time: float) -> Target:
         """Where the wrist should be: from the chest, base axes [m], and its operator axes."""
         target = arm.follower.target(time)
-        turn = rotations.matrix(self._rest)
+        if self._rest is _NO_TURN:
+            return target
+        turn = self._rest_matrix
         return Target(
             turn @ target.position,
             rotations.multiply(self._rest, target.rotation),
@@ -419,19 +430,22 @@ class Retargeter:
             turn @ target.turn_rate,
         )
 
-    def _turn_with_chest(self, time: float, dt: float) -> None:
+    def _turn_with_chest(self, chest: Target | None, dt: float) -> None:
         """What the waist cannot take over of the chest's rotation turns the arms along with the chest."""
         rest = _NO_TURN
-        if self._chest.state == FOLLOWING and not self._settings.level:
-            rest = rotations.quaternion(self._data.oMf[self.body.torso].rotation)
-            rest = rotations.multiply(rest, rotations.inverse(self._chest.target(time).rotation))
-        self._rest = rotations.multiply(rotations.exp(limited(_turn(self._rest, rest), REST_RATE * dt)), self._rest)
+        if chest is not None and not self._settings.level:
+            rest = rotations.multiply(self._torso_turn, rotations.inverse(chest.rotation))
+        elif self._rest is _NO_TURN:
+            return
+        change = _turn(self._rest, rest)
+        step = limited(change, REST_RATE * dt)
+        self._rest = rest if step is change else rotations.multiply(rotations.exp(step), self._rest)
+        self._rest_matrix = rotations.matrix(self._rest)
 
-    def _waist(self, time: float, dt: float, torso: pin.SE3, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    def _waist(self, target: Target, time: float, dt: float, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         """Velocities of the waist's joints towards the person's chest."""
         waist = self.body.waist
-        target = self._chest.target(time)
-        turn = _turn(rotations.quaternion(torso.rotation), target.rotation)
+        turn = _turn(self._torso_turn, target.rotation)
         acceleration = float(self._limits.acceleration[waist].min())
         rate = target.turn_rate + homing(turn - target.turn_rate * dt, self._settings.error_rate, 0.5 * acceleration, dt)
         rate = rate * min((time - self._chest.engaged_at) / SOFT_START, 1.0)
@@ -439,14 +453,13 @@ class Retargeter:
         normal = jacobian.T @ jacobian + 1e-4 * np.eye(len(waist))
         return np.minimum(np.maximum(np.linalg.solve(normal, jacobian.T @ rate), low[waist]), high[waist])
 
-    def _arm_task(self, arm: _ArmState, time: float, dt: float, torso: pin.SE3, chest: np.ndarray, v: np.ndarray) -> ArmTask:
+    def _arm_task(self, arm: _ArmState, time: float, dt: float, v: np.ndarray) -> ArmTask:
         settings, side = self._settings, arm.arm
         columns = side.joints
-        wrist, turned = self._wrist(arm)
-        shoulder = torso.act(side.shoulder) - chest
+        wrist, turned, shoulder, chest = arm.wrist, arm.wrist_turn, arm.shoulder, self._chest_place
 
         # Where to
-        target = self._wanted(arm, time)
+        target = arm.target = self._wanted(arm, time)
         reach = settings.reach_soft * side.reach, settings.reach_hard * side.reach
         position = shoulder + soft_reach(target.position - shoulder, *reach)
         ahead = target.velocity
@@ -457,7 +470,7 @@ class Retargeter:
             beyond = target.position - position
             excess = beyond - limited(beyond, settings.windup)
             if excess.any():
-                arm.follower.slide(-(rotations.matrix(self._rest).T @ excess))
+                arm.follower.slide(-(self._rest_matrix.T @ excess))
         ahead, ahead_turn = limited(ahead, settings.hand_speed), limited(target.turn_rate, settings.hand_turn_rate)
         error, error_turn = position - wrist, _turn(turned, target.rotation)
         rate = ahead + homing(error - ahead * dt, settings.error_rate, settings.hand_acceleration, dt)
@@ -558,19 +571,18 @@ class Retargeter:
         inside = (start >= self._limits.lower) & (start <= self._limits.upper)
         q = np.where(inside, np.minimum(np.maximum(q, self._limits.lower), self._limits.upper), q)
         self._q, self._v = q, v
-        pin.computeJointJacobians(self.body.model, self._data, q)
+        self._update_kinematics()
         self._collision.moved(v, dt)
         self._near = self._collision.measure(self._data, v)
 
-    def _measure_error(self, arm: _ArmState, time: float) -> None:
-        if arm.follower.state != FOLLOWING:
+    def _measure_error(self, arm: _ArmState) -> None:
+        if arm.follower.state != FOLLOWING or arm.target is None:
             arm.error = WristError()
             return
-        pin.updateFramePlacement(self.body.model, self._data, self.body.torso)
-        position, rotation = self._wrist(arm)
-        target = self._wanted(arm, time)
-        difference = target.position - position
-        arm.error = WristError(math.sqrt(float(difference @ difference)), rotations.angle(rotation, target.rotation))
+        difference = arm.target.position - arm.wrist
+        arm.error = WristError(
+            math.sqrt(float(difference @ difference)), rotations.angle(arm.wrist_turn, arm.target.rotation)
+        )
 
 
 def _turn(a: np.ndarray, b: np.ndarray) -> np.ndarray:

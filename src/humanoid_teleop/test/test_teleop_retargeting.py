@@ -205,7 +205,7 @@ def test_lifting_the_clutch_and_coming_back_ratchets_nothing_in(robot, settings,
 
 
 def wrist(session: Session, side: str) -> np.ndarray:
-    return session.retargeter._wrist(session.retargeter._arms[side])[0].copy()
+    return session.retargeter._arms[side].wrist.copy()
 
 
 @pytest.mark.parametrize("how", ["lost", "silent", "not a number"])
