@@ -18,6 +18,7 @@ from humanoid_core.errors import HumanoidError
 HOLD, ACTIVE, SOFT_STOP, E_STOP = range(4)  # SafetyStatus
 UNSURE, SUCCESS, FAILURE = range(3)  # StopEpisode
 NANOSECONDS = 1_000_000_000
+_BREATH = 5.0  # [s, steady] before an interrupted episode is done again: a busy machine gets time to settle
 COMMANDED = ("joint_commands", "joint_targets")  # nobody commands before the robot is engaged
 
 SERVICES = (
@@ -242,6 +243,7 @@ def _episode(
     if note and not keep:
         yield from _demand(settings, Call(endpoints.RECORDER_DISCARD, {"reason": note}))
         yield Say(f"{head} discarded after {seconds:.1f} s simulated, and again: {note}")
+        yield Until(lambda w: False, _BREATH)
         return False
     success = not note and (world.task_done or not settings.has_goal)
     outcome = SUCCESS if success else FAILURE

@@ -69,7 +69,7 @@ class DemoNode(Node):
             call_limit=ros.optional(self, "call_limit", 60.0, "Wait for a service [s, steady]", 1.0, 3600.0),
             stall_limit=ros.optional(self, "stall_limit", 60.0, "Clock may stand still [s, steady]", 1.0, 3600.0),
             episode_limit=ros.optional(self, "episode_limit", 120.0, "Longest episode [s, simulated]", 1.0, 3600.0),
-            redo=ros.optional(self, "redo", 1, "Times an interrupted episode is discarded and done again", 0, 100),
+            redo=ros.optional(self, "redo", 2, "Times an interrupted episode is discarded and done again", 0, 100),
             rest=ros.optional(self, "rest", 0.5, "Recorded at rest, before and after [s, simulated]", 0.0, 60.0),
         )
 
