@@ -253,12 +253,14 @@ class McapFile:
         self.flush()
         self._put([tail_bytes(self.summary, self.offset)])
         self.sync()
-        os.close(self._fd)
+        self.abandon()
         return self._hash.hexdigest()
 
     def abandon(self) -> None:
-        """Close the file as it is, after an error; `recover` can repair it."""
-        os.close(self._fd)
+        """Close the file as it is, if it is open; `recover` can repair it."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
     def _close_chunk(self, chunk: _Chunk) -> None:
         crc = 0

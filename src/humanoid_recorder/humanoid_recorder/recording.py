@@ -18,7 +18,7 @@ from humanoid_recorder.sidecar import BagReport, Episode, Label, TopicReport, wr
 from humanoid_recorder.writers import BagWriter, Topic
 
 _DRAIN_PERIOD = 0.02  # [s]; a 22 MB/s load brings half a megabyte in that time
-_DISK_PERIOD = 0.5  # [s]
+_CHECK_PERIOD = 0.5  # [s]
 _IMAGE_SHARE = 0.75  # of the queue: beyond it images are dropped, so that there is room for the rest
 
 
@@ -222,25 +222,33 @@ class Recording:
             thread.join()
 
     def _write_loop(self) -> None:
-        since_disk_check = 0.0
+        since_check = _CHECK_PERIOD  # the first round stores the sidecar that the start only wrote
         stopping = False
         while not stopping:
             stopping = self._stop.wait(_DRAIN_PERIOD)
             try:
                 self._drain()
                 self._writer.flush_due()
-                if len(self.labels) > self._labels_written:
-                    self._labels_written = len(self.labels)
-                    write_episode(self.staging.path, dataclasses.replace(self.episode, annotations=list(self.labels)))
-                since_disk_check += _DRAIN_PERIOD
-                if since_disk_check >= _DISK_PERIOD:
-                    since_disk_check = 0.0
-                    self.disk_full = free_bytes(self.staging.path) < self._disk_floor
             except StorageError as error:
                 self.error = str(error)
                 for sample in self._queue:
                     self.counter(sample.state).dropped += 1
                 return
+            since_check += _DRAIN_PERIOD
+            if since_check >= _CHECK_PERIOD:
+                since_check = 0.0
+                self._check()
+
+    def _check(self) -> None:
+        """What needs no haste: annotations into the sidecar, so that a crash keeps them, and a look at the disk."""
+        labels = len(self.labels)
+        try:
+            if labels > self._labels_written:
+                write_episode(self.staging.path, dataclasses.replace(self.episode, annotations=list(self.labels)))
+                self._labels_written = labels
+            self.disk_full = free_bytes(self.staging.path) < self._disk_floor
+        except StorageError:
+            return  # messages still come through; the next check, or the end, tries again
 
     def _drain(self) -> None:
         queue, writer = self._queue, self._writer

@@ -166,6 +166,7 @@ class Rosbag2Writer:
         except RuntimeError as error:
             raise StorageError(self._inner, error, "a folder that rosbag2 can make") from error
         self._known: set[str] = set()
+        self._open = True
 
     def add_topic(self, topic: Topic) -> None:
         if topic.name in self._known:
@@ -201,18 +202,23 @@ class Rosbag2Writer:
         return sum(path.stat().st_size for path in self._inner.glob("*.mcap"))
 
     def close(self, metadata: dict[str, str]) -> FinishedBag:
-        self._writer.close()
+        self.abandon()
         (made,) = self._inner.glob("*.mcap")
         final = self._folder / f"{self._name}.mcap"
-        text = (self._inner / METADATA_FILE).read_text(encoding="utf-8").replace(made.name, final.name)
-        os.rename(made, final)
-        write_durably(self._folder / METADATA_FILE, text)
-        (self._inner / METADATA_FILE).unlink()
-        self._inner.rmdir()
+        try:
+            text = (self._inner / METADATA_FILE).read_text(encoding="utf-8").replace(made.name, final.name)
+            os.rename(made, final)
+            write_durably(self._folder / METADATA_FILE, text)
+            (self._inner / METADATA_FILE).unlink()
+            self._inner.rmdir()
+        except OSError as error:
+            raise StorageError(self._inner, error.strerror, "files that can be moved") from error
         return FinishedBag(final.name, file_sha256(final), final.stat().st_size, self._count, self._start, self._end)
 
     def abandon(self) -> None:
-        self._writer.close()
+        if self._open:
+            self._open = False
+            self._writer.close()
 
 
 BACKENDS: dict[str, Callable[[Path, str, float, str], BagWriter]] = {"mcap": McapWriter, "rosbag2": Rosbag2Writer}

@@ -380,6 +380,40 @@ def test_write_error_is_reported_and_what_was_written_recovers(tmp_path, monkeyp
     assert 0 < read_episode(folder).bag.messages <= 200
 
 
+@pytest.mark.parametrize("backend", sorted(BACKENDS))
+@pytest.mark.parametrize("place", ["os.replace", "Staging.finish"])
+def test_an_ending_that_fails_can_be_made_up_for(tmp_path, monkeypatch, backend, place):
+    recorder = make(tmp_path, backend=backend)
+    arrivals = traffic(100)
+    recorder.start(Request("a", operator="ada"), 10 * SECOND)
+    recorder.receive(arrivals)
+
+    def refuse(*_: object) -> None:
+        raise StorageError(tmp_path, "No space left on device", "room")
+
+    def refuse_system(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    if place == "os.replace":
+        monkeypatch.setattr("humanoid_recorder.writers.os.replace", refuse_system)
+    else:
+        monkeypatch.setattr("humanoid_recorder.recording.Staging.finish", refuse)
+    with pytest.raises(StorageError, match="No space left"):
+        recorder.stop("success", "", 11 * SECOND)
+    monkeypatch.undo()
+    assert recorder.failed
+    assert recorder.recording is None
+    (part,) = leftovers(tmp_path)
+    folder = recover(part)
+    assert verify(folder) == []
+    episode = read_episode(folder)
+    assert episode.operator == "ada"
+    # where only the last rename was missing the episode is as it should be; else the outcome is not known any more
+    whole = place == "Staging.finish"
+    assert (episode.state, episode.outcome) == (("finished", "success") if whole else ("recovered", "unsure"))
+    assert read_with_rosbags(folder) == by_topic(arrivals)
+
+
 def test_one_episode_at_a_time_and_discard_deletes(tmp_path):
     recorder = make(tmp_path)
     with pytest.raises(EpisodeError, match="no episode"):
