@@ -12,28 +12,26 @@ from typing import Any
 import numpy as np
 import rclpy
 import yaml
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import HIDDEN_NODE_PREFIX, Node
-from rclpy.qos import (
-    QoSDurabilityPolicy,
-    QoSHistoryPolicy,
-    QoSPresetProfiles,
-    QoSProfile,
-    QoSReliabilityPolicy,
-)
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 
-_POLICIES = {
-    "reliability": QoSReliabilityPolicy,
-    "durability": QoSDurabilityPolicy,
-    "history": QoSHistoryPolicy,
-}
 _PATIENCE = 5.0  # [s] how long to wait for what was asked for by name; Fast DDS announces itself every 3 s
 
 
-def add_node_arguments(parser):
-    """Declare what upstream's commands on the graph have in common; there is no daemon to be avoided."""
-    parser.add_argument("--spin-time", type=float, default=0.5, help="Seconds to wait for discovery")
-    parser.add_argument("-s", "--use-sim-time", action="store_true", help="Enable ROS simulation time")
-    parser.add_argument("--no-daemon", action="store_true", help="Accepted; there is no daemon")
+def verbs(parser):
+    """Where a command's verbs are added."""
+    return parser.add_subparsers(title="Commands", metavar="<verb>")
+
+
+def add_verb(verbs, name: str, text: str, main: Callable[[Any], Any]):
+    """Declare a verb with what upstream's commands on the graph have in common; there is no daemon to be avoided."""
+    verb = verbs.add_parser(name, help=text, description=text)
+    verb.add_argument("--spin-time", type=float, default=0.5, help="Seconds to wait for discovery")
+    verb.add_argument("-s", "--use-sim-time", action="store_true", help="Enable ROS simulation time")
+    verb.add_argument("--no-daemon", action="store_true", help="Accepted; there is no daemon")
+    verb.set_defaults(main=main)
+    return verb
 
 
 @contextlib.contextmanager
@@ -51,15 +49,19 @@ def ros_node(args, *, discover: bool = True) -> Iterator[Node]:
         ):
             known.append(node_names(node, hidden=True))
         yield node
+    except RuntimeError as exc:
+        if rclpy.ok():
+            raise
+        raise ExternalShutdownException from exc  # rcl fails once a signal has shut ROS down
     finally:
         node.destroy_node()
         rclpy.try_shutdown()
 
 
 def wait_for(condition: Callable[[], Any], timeout: float = _PATIENCE) -> Any:
-    """Poll until the condition is true or the timeout [s] is over; returns what it gave last."""
+    """Poll until the condition is true, the timeout [s] is over or ROS is shut down; returns what it gave last."""
     end = time.monotonic() + timeout
-    while not (result := condition()) and time.monotonic() < end:
+    while not (result := condition()) and time.monotonic() < end and rclpy.ok():
         time.sleep(0.02)
     return result
 
@@ -71,26 +73,6 @@ def node_names(node: Node, hidden: bool = False) -> list[str]:
         for name, namespace in node.get_node_names_and_namespaces()
         if hidden or not name.startswith(HIDDEN_NODE_PREFIX)
     )
-
-
-def find_node(node: Node, name: str) -> str:
-    """Full name of a node, once it is there; RuntimeError if it is not."""
-    full_name = name if name.startswith("/") else f"/{name}"
-    if not wait_for(lambda: full_name in node_names(node, hidden=True)):
-        raise RuntimeError("Node not found")
-    return full_name
-
-
-def call(node: Node, service_type: Any, name: str, request: Any, timeout: float = 5.0) -> Any:
-    """Response of a service; RuntimeError if it is not there or does not answer within the timeout [s]."""
-    client = node.create_client(service_type, name)
-    if not client.wait_for_service(timeout_sec=timeout):
-        raise RuntimeError(f"Wait for service timed out waiting for '{name}'")
-    future = client.call_async(request)
-    rclpy.spin_until_future_complete(node, future, timeout_sec=timeout)
-    if not future.done():
-        raise RuntimeError(f"No answer from service '{name}'")
-    return future.result()
 
 
 # Types and messages
@@ -123,39 +105,23 @@ def topic_type(node: Node, topic: str, given: str | None = None, timeout: float 
     return interface(names[0], "msg")
 
 
-def to_plain(value: Any, limit: int | None = None, no_arr: bool = False, no_str: bool = False, kind: str = "") -> Any:
-    """A message or value as dictionaries, lists and scalars.
-
-    Args:
-        value: Message or value.
-        limit: Number of elements or characters that are kept; None for all.
-        no_arr: Whether lists become a note of their type and length.
-        no_str: Whether texts become a note of their length.
-        kind: Type of the field.
-    """
+def to_plain(value: Any, limit: int | None) -> Any:
+    """A message or value as dictionaries, lists and scalars; `limit` is how many elements or characters are kept."""
     if hasattr(value, "get_fields_and_field_types"):
-        fields = value.get_fields_and_field_types().items()
-        return {name: to_plain(getattr(value, name), limit, no_arr, no_str, field) for name, field in fields}
+        return {name: to_plain(getattr(value, name), limit) for name in value.get_fields_and_field_types()}
     if isinstance(value, bytes):
         value = "".join(chr(byte) for byte in value)
     if isinstance(value, str):
-        if no_str:
-            return f"<string length: <{len(value)}>>"
         return value if limit is None or len(value) <= limit else value[:limit] + "..."
     if isinstance(value, (list, tuple, np.ndarray, array.array)):
-        if no_arr and kind:
-            if kind.startswith("sequence<"):
-                return f"<sequence type: {kind[9:].split('>')[0].split(',')[0]}, length: {len(value)}>"
-            return f"<array type: {kind}>"
-        items = [to_plain(item, limit, no_arr, no_str) for item in value[:limit]]
+        items = [to_plain(item, limit) for item in value[:limit]]
         return items if limit is None or len(value) <= limit else [*items, "..."]
     return value.item() if isinstance(value, np.generic) else value
 
 
-def to_yaml(message: Any, flow_style: bool = False, **kwargs: Any) -> str:
-    """A message as YAML; for the other arguments see `to_plain`."""
-    plain = to_plain(message, **kwargs)
-    return yaml.dump(plain, sort_keys=False, allow_unicode=True, width=10**9, default_flow_style=flow_style)
+def to_yaml(message: Any, limit: int | None) -> str:
+    """A message as YAML; see `to_plain`."""
+    return yaml.dump(to_plain(message, limit), sort_keys=False, allow_unicode=True, width=10**9)
 
 
 def fill(message: Any, values: dict[str, Any]) -> Any:
@@ -181,31 +147,9 @@ def fill(message: Any, values: dict[str, Any]) -> Any:
     return message
 
 
-# QoS
-
-
-def add_qos_arguments(parser, default: str):
-    """Declare --qos-profile and the options for single policies."""
-    profiles = [profile.name.lower() for profile in QoSPresetProfiles]
-    parser.add_argument("--qos-profile", choices=profiles, default=default, help="Quality of service preset profile")
-    parser.add_argument("--qos-depth", type=int, help="Queue size setting")
-    for name, policy in _POLICIES.items():
-        choices = [value.name.lower() for value in policy]
-        parser.add_argument(f"--qos-{name}", choices=choices, help=f"Quality of service {name} setting")
-
-
-def subscription_qos(node: Node, topic: str, args) -> QoSProfile:
-    """The profile asked for, or the preset matched to what all publishers offer."""
-    preset = QoSPresetProfiles[args.qos_profile.upper()].value
-    profile = QoSProfile(
-        depth=preset.depth, history=preset.history, reliability=preset.reliability, durability=preset.durability
-    )
-    given = {name: getattr(args, f"qos_{name}") for name in _POLICIES if getattr(args, f"qos_{name}")}
-    if given or args.qos_depth is not None:
-        profile.depth = profile.depth if args.qos_depth is None else args.qos_depth
-        for name, value in given.items():
-            setattr(profile, name, _POLICIES[name][value.upper()])
-        return profile
+def matching_qos(node: Node, topic: str) -> QoSProfile:
+    """A subscription's profile that all publishers match: as strict as the least strict of them."""
+    profile = QoSProfile(depth=10, reliability=QoSReliabilityPolicy.BEST_EFFORT)
     offers = [info.qos_profile for info in node.get_publishers_info_by_topic(topic)]
     for name, strict, lax in (
         ("reliability", QoSReliabilityPolicy.RELIABLE, QoSReliabilityPolicy.BEST_EFFORT),

@@ -11,13 +11,11 @@ _COMMANDS = {
     "launch": "Run a launch file",
     "lifecycle": "Various lifecycle related sub-commands",
     "node": "Various node related sub-commands",
-    "param": "Various param related sub-commands",
-    "pkg": "Various package related sub-commands",
     "run": "Run a package specific executable",
     "service": "Various service related sub-commands",
     "topic": "Various topic related sub-commands",
 }
-_LEFT_OUT = ("action", "component", "daemon", "doctor", "interface", "multicast", "security", "wtf")
+_LEFT_OUT = ("action", "component", "daemon", "doctor", "interface", "multicast", "param", "pkg", "wtf")
 
 
 def main(*, argv: list[str] | None = None) -> int | str | None:

@@ -77,20 +77,12 @@ def _launch(args) -> int | str | None:
         raise RuntimeError(f"'{args.package_name}' is no file; a package's launch file needs its name as well")
     else:
         path = _file_of_package(args.package_name, args.launch_file_name)
-    if args.launch_prefix is None and args.launch_prefix_filter is not None:
-        raise RuntimeError("--launch-prefix must be specified if --launch-prefix-filter is provided")
-    if args.show_all_subprocesses_output:
-        os.environ["OVERRIDE_LAUNCH_PROCESS_OUTPUT"] = "both"
     if args.print:
         print(launch.LaunchIntrospector().format_launch_description(get_launch_description_from_any_launch_file(path)))
         return None
     if args.show_args:
         _show_arguments(path)
         return None
-    if args.launch_prefix:
-        arguments.append(f"launch-prefix:={args.launch_prefix}")
-    if args.launch_prefix_filter:
-        arguments.append(f"launch-prefix-filter:={args.launch_prefix_filter}")
     service = launch.LaunchService(argv=arguments, noninteractive=args.noninteractive, debug=args.debug)
     include = IncludeLaunchDescription(
         AnyLaunchDescriptionSource(path), launch_arguments=parse_launch_arguments(arguments)
@@ -108,9 +100,6 @@ def add_arguments(parser):
     only = parser.add_mutually_exclusive_group()
     only.add_argument("-p", "--print", "--print-description", action="store_true", help="Print the launch description")
     only.add_argument("-s", "--show-args", "--show-arguments", action="store_true", help="Show the file's arguments")
-    add("-a", "--show-all-subprocesses-output", action="store_true", help="Show all output, whatever the file says")
-    add("--launch-prefix", help="Command that goes before all executables, quoted if it contains spaces")
-    add("--launch-prefix-filter", help="Regular expression for names of executables that the prefix is applied to")
     add("package_name", help="Name of the ROS package which contains the launch file, or path of the file")
     add("launch_file_name", nargs="?", help="Name of the launch file")
     add("launch_arguments", nargs="*", help="Arguments: '<name>:=<value>' (for duplicates, last one wins)")

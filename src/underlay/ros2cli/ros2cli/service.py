@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ros2 service`."""
 
-import time
-
 import rclpy
 import yaml
+from rclpy.executors import ExternalShutdownException
 from rclpy.topic_or_service_is_hidden import topic_or_service_is_hidden
 
 from . import _ros
@@ -25,33 +24,25 @@ def _call(args):
         if not client.wait_for_service(timeout_sec=0.3):
             print("waiting for service to become available...")
             client.wait_for_service()
-        while True:
-            print(f"requester: making request: {request!r}\n")
-            begun = time.monotonic()
-            future = client.call_async(request)
-            rclpy.spin_until_future_complete(node, future)
-            if future.result() is None:
-                raise RuntimeError(f"Exception while calling service: {future.exception()!r}")
-            print(f"response:\n{future.result()!r}\n")
-            if args.rate is None:
-                return
-            time.sleep(max(0.0, begun + 1.0 / args.rate - time.monotonic()))
+        print(f"requester: making request: {request!r}\n")
+        future = client.call_async(request)
+        rclpy.spin_until_future_complete(node, future)
+        if not future.done():
+            raise ExternalShutdownException
+        if future.result() is None:
+            raise RuntimeError(f"Exception while calling service: {future.exception()!r}")
+        print(f"response:\n{future.result()!r}\n")
 
 
 def add_arguments(parser):
     """Declare the verbs."""
-    verbs = parser.add_subparsers(title="Commands", metavar="<verb>")
-    verb = verbs.add_parser("list", help="Output a list of available services")
-    _ros.add_node_arguments(verb)
+    verbs = _ros.verbs(parser)
+    verb = _ros.add_verb(verbs, "list", "Output a list of available services", _list)
     verb.add_argument("-t", "--show-types", action="store_true", help="Additionally show the service type")
     verb.add_argument("--include-hidden-services", action="store_true", help="Consider hidden services as well")
-    verb.set_defaults(main=_list)
-    verb = verbs.add_parser("call", help="Call a service")
-    _ros.add_node_arguments(verb)
+    verb = _ros.add_verb(verbs, "call", "Call a service", _call)
     verb.add_argument("service_name", help="Name of the ROS service to call to (e.g. '/add_two_ints')")
     verb.add_argument("service_type", help="Type of the ROS service (e.g. 'std_srvs/srv/Empty')")
     verb.add_argument(
         "values", nargs="?", default="{}", help="Values to fill the request with in YAML format (e.g. '{a: 1, b: 2}')"
     )
-    verb.add_argument("-r", "--rate", type=float, metavar="N", help="Repeat the call at a specific rate in Hz")
-    verb.set_defaults(main=_call)

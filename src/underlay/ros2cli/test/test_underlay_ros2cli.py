@@ -119,7 +119,6 @@ def test_run_hands_on_arguments_and_the_exit_status(ros2):
     assert out.endswith("[ros2run]: Killed\n")
     assert ros2("run", "demo_pkg", "missing") == (1, "", "No executable found\n")
     assert ros2("run", "no_such_pkg", "say") == (1, "", "Package 'no_such_pkg' not found\n")
-    assert ros2("pkg", "executables", "demo_pkg")[:2] == (0, "demo_pkg say\n")
 
 
 def test_topics_and_nodes_are_found_without_a_daemon(ros2, node):
@@ -128,7 +127,6 @@ def test_topics_and_nodes_are_found_without_a_daemon(ros2, node):
     assert "/robot/station" in ros2("node", "list")[1].splitlines()
     assert "/robot/state [std_msgs/msg/String]" in ros2("topic", "list", "-t")[1].splitlines()
     assert ros2("topic", "echo", "/robot/state", "--once")[:2] == (0, "data: ready\n---\n")
-    assert ros2("topic", "echo", "/robot/state", "--once", "--field", "data")[1] == "ready\n---\n"
 
 
 def test_a_service_call_fills_the_request_and_shows_the_response(ros2, node):
@@ -145,11 +143,18 @@ def test_a_service_call_fills_the_request_and_shows_the_response(ros2, node):
     assert err.startswith("Failed to populate field: ")
 
 
-def test_parameters_are_listed_read_and_set(ros2, node):
-    node.declare_parameter("rate", 50)
-    assert "  rate" in ros2("param", "list", "/robot/station")[1].splitlines()
-    assert ros2("param", "set", "/robot/station", "rate", "60")[:2] == (0, "Set parameter successful\n")
-    assert ros2("param", "get", "/robot/station", "rate")[:2] == (0, "Integer value is: 60\n")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_waiting_for_a_service_ends_with_a_signal(ros2, number):
+    command = ["ros2", "service", "call", "/nobody/engage", "std_srvs/srv/SetBool"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "waiting for service to become available...\n"
+        process.send_signal(number)
+        assert process.communicate(timeout=30) == ("", "")
+        assert process.returncode == number
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_bag_explains_what_it_cannot_do(ros2, tmp_path):

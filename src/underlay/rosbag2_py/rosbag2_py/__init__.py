@@ -1,39 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bags as rosbag2 keeps them: writing, reading, recording, playing."""
+"""Stand-in for ROS 2's `rosbag2_py`: bags as rosbag2 keeps them, written, read, recorded and played."""
 
-from rosbag2_py._message_definitions import LocalMessageDefinitionSource
-from rosbag2_py._metadata import MetadataIo
 from rosbag2_py._options import PlayOptions, RecordOptions
 from rosbag2_py._player import Player
-from rosbag2_py._qos import convert_rclcpp_qos_to_rclpy_qos, to_rclcpp_qos_vector
-from rosbag2_py._reader import *  # noqa: F403
+from rosbag2_py._qos import to_rclcpp_qos_vector
+from rosbag2_py._reader import Info, SequentialReader
 from rosbag2_py._recorder import Recorder
-from rosbag2_py._storage import *  # noqa: F403
-from rosbag2_py._writer import (
-    SequentialWriter,
-    get_registered_compressors,
-    get_registered_serializers,
-    get_registered_writers,
+from rosbag2_py._storage import (
+    BagMetadata,
+    ConverterOptions,
+    FileInformation,
+    StorageFilter,
+    StorageOptions,
+    TopicInformation,
+    TopicMetadata,
 )
+from rosbag2_py._writer import SequentialWriter
 
 __all__ = [
-    "LocalMessageDefinitionSource",
-    "MetadataIo",
+    "BagMetadata",
+    "ConverterOptions",
+    "FileInformation",
+    "Info",
     "PlayOptions",
     "Player",
     "RecordOptions",
     "Recorder",
+    "SequentialReader",
     "SequentialWriter",
-    "convert_rclcpp_qos_to_rclpy_qos",
-    "get_registered_compressors",
-    "get_registered_serializers",
-    "get_registered_writers",
+    "StorageFilter",
+    "StorageOptions",
+    "TopicInformation",
+    "TopicMetadata",
     "to_rclcpp_qos_vector",
 ]
-_LEFT_OUT = ("CompressionOptions", "SequentialCompressionWriter", "ServiceRequestsSource", "bag_rewrite")
 
 
 def __getattr__(name: str) -> object:
-    if name in _LEFT_OUT:
-        raise NotImplementedError(f"rosbag2_py.{name}")
+    if name[0].isupper() or name.startswith(("get_", "bag_", "convert_")):
+        raise NotImplementedError(f"rosbag2_py.{name} is left out of this stand-in for ROS 2")
     raise AttributeError(f"module 'rosbag2_py' has no attribute '{name}'")

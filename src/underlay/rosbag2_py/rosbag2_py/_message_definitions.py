@@ -2,15 +2,10 @@
 """Full text of message definitions, from the .msg files that the interface packages install."""
 
 import re
-from functools import cache
 from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
-from rclpy.logging import get_logger
 
-from rosbag2_py._storage import MessageDefinition
-
-_TYPE = re.compile(r"([a-zA-Z0-9_]+)/(?:msg/|srv/)?([a-zA-Z0-9_]+)")
 _FIELD = re.compile(r"(?:^|\n)\s*([a-zA-Z0-9_/]+)(?:\[[^\]]*\])?\s+")
 _PRIMITIVES = {"bool", "byte", "char", "float32", "float64", "string"} | {
     f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
@@ -18,46 +13,25 @@ _PRIMITIVES = {"bool", "byte", "char", "float32", "float64", "string"} | {
 _RULER = "=" * 80
 
 
-@cache
-def _load(package: str, name: str) -> tuple[str, list[str]]:
-    """Text of one definition and the types it refers to, sorted."""
+def full_text(topic_type: str, seen: set[str] | None = None) -> str:
+    """Definition of a type with everything it refers to.
+
+    Args:
+        topic_type: Such as std_msgs/msg/String or std_msgs/String.
+        seen: Types that stand in the text already.
+
+    Raises:
+        LookupError: no .msg file defines it (services and actions included).
+    """
+    seen = set() if seen is None else seen
+    package, *_, name = topic_type.split("/")
     try:
         text = (Path(get_package_share_directory(package)) / "msg" / f"{name}.msg").read_text()
-    except (PackageNotFoundError, OSError) as reason:
-        raise RuntimeError(f"no .msg definition of {package}/{name} is installed") from reason
+    except (PackageNotFoundError, ValueError, OSError) as reason:
+        raise LookupError(f"no .msg definition of {topic_type} is installed") from reason
     types = set(_FIELD.findall(text)) - _PRIMITIVES
-    return text, sorted(one if "/" in one else f"{package}/{one}" for one in types)
-
-
-def _expand(topic_type: str, seen: set[str]) -> str:
-    found = _TYPE.fullmatch(topic_type)
-    if found is None:
-        raise ValueError(topic_type)
-    text, references = _load(*found.groups())
-    for one in references:
+    for one in sorted(one if "/" in one else f"{package}/{one}" for one in types):
         if one not in seen:
             seen.add(one)
-            text += f"\n{_RULER}\nMSG: {one}\n{_expand(one, seen)}"
+            text += f"\n{_RULER}\nMSG: {one}\n{full_text(one, seen)}"
     return text
-
-
-class LocalMessageDefinitionSource:
-    """Finds definitions with everything they refer to."""
-
-    def get_full_text(self, topic_type: str) -> MessageDefinition:
-        """Definition of a type; encoding "unknown" and no text where the name is not understood.
-
-        Raises:
-            RuntimeError: no .msg file defines it.
-            NotImplementedError: a service.
-        """
-        if "/srv/" in topic_type:
-            raise NotImplementedError("rosbag2_cpp: definitions of services")
-        try:
-            return MessageDefinition(topic_type, "ros2msg", _expand(topic_type, set()), "")
-        except ValueError:
-            get_logger("rosbag2_cpp").error(
-                f"Message type name '{topic_type}' not understood by type definition search, "
-                "definition will be left empty in bag."
-            )
-            return MessageDefinition(topic_type, "unknown", "", "")

@@ -10,7 +10,7 @@ from rclpy.duration import Duration
 from rclpy.time import Time
 
 from rosbag2_py import _qos
-from rosbag2_py._storage import METADATA_VERSION, BagMetadata, FileInformation, TopicInformation, TopicMetadata
+from rosbag2_py._storage import BagMetadata, FileInformation, TopicInformation, TopicMetadata
 
 _FILE_NAME = "metadata.yaml"
 _ROOT = "rosbag2_bagfile_information"
@@ -72,8 +72,6 @@ def _plain(value: Any) -> Any:
 
 def encode(metadata: BagMetadata) -> dict[str, Any]:
     """Metadata as plain data, in the order of the file."""
-    if metadata.version != METADATA_VERSION:
-        raise NotImplementedError(f"rosbag2: writing metadata version {metadata.version}")
     node = {name: _plain(getattr(metadata, name)) for name in _FIELDS}
     return node | {"custom_data": dict(metadata.custom_data) or None}
 
@@ -111,34 +109,25 @@ def decode(node: dict[str, Any]) -> BagMetadata:
         raise RuntimeError(f"Exception on parsing info file: {reason!r}") from reason
 
 
-class MetadataIo:
-    """Reads and writes metadata.yaml of a bag's folder."""
+def is_there(folder: Path) -> bool:
+    """Whether a folder has a metadata.yaml."""
+    return (folder / _FILE_NAME).exists()
 
-    def metadata_file_exists(self, uri: str) -> bool:
-        """Whether the folder has one."""
-        return (Path(uri) / _FILE_NAME).exists()
 
-    def read_metadata(self, uri: str) -> BagMetadata:
-        """Metadata of a folder, with the folder's size.
+def read(folder: Path) -> BagMetadata:
+    """Metadata of a folder, with the folder's size.
 
-        Raises:
-            RuntimeError: there is no such file, or it is not a bag's metadata.
-        """
-        try:
-            metadata = decode(yaml.safe_load((Path(uri) / _FILE_NAME).read_text())[_ROOT])
-        except (OSError, KeyError, TypeError, yaml.YAMLError) as reason:
-            raise RuntimeError(f"Exception on parsing info file: {reason!r}") from reason
-        metadata.bag_size = sum(path.stat().st_size for path in Path(uri).iterdir() if path.is_file())
-        return metadata
+    Raises:
+        RuntimeError: there is no such file, or it is not a bag's metadata.
+    """
+    try:
+        metadata = decode(yaml.safe_load((folder / _FILE_NAME).read_text())[_ROOT])
+    except (OSError, KeyError, TypeError, yaml.YAMLError) as reason:
+        raise RuntimeError(f"Exception on parsing info file: {reason!r}") from reason
+    metadata.bag_size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+    return metadata
 
-    def write_metadata(self, uri: str, metadata: BagMetadata) -> None:
-        """Write metadata.yaml into a folder."""
-        (Path(uri) / _FILE_NAME).write_text(dump({_ROOT: encode(metadata)}))
 
-    def serialize_metadata(self, metadata: BagMetadata) -> str:
-        """The same text without the outermost key."""
-        return dump(encode(metadata))
-
-    def deserialize_metadata(self, serialized_metadata: str) -> BagMetadata:
-        """Back from such a text."""
-        return decode(yaml.safe_load(serialized_metadata))
+def write(folder: Path, metadata: BagMetadata) -> None:
+    """Write metadata.yaml into a folder."""
+    (folder / _FILE_NAME).write_text(dump({_ROOT: encode(metadata)}))

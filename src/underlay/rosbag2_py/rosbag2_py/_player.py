@@ -6,7 +6,6 @@ import time
 import weakref
 from collections.abc import Callable
 
-from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -20,13 +19,11 @@ from rosbag2_py._signals import deferred
 from rosbag2_py._storage import ConverterOptions, StorageFilter, StorageOptions
 
 
-def _publishers(node: Node, reader: SequentialReader, options: PlayOptions) -> dict[str, Publisher]:
+def _publishers(node: Node, reader: SequentialReader) -> dict[str, Publisher]:
     """A publisher for each topic that is played and whose type is known."""
     made = {}
     for topic in filter(lambda one: reader.passes(one.name), reader.get_all_topics_and_types()):
-        profile = options.topic_qos_profile_overrides.get(topic.name)
-        if profile is None:
-            profile = offer_for(topic.name, topic.offered_qos_profiles)
+        profile = offer_for(topic.name, topic.offered_qos_profiles)
         try:
             made[topic.name] = node.create_publisher(message_class(topic.type), topic.name, profile)
         except LookupError as reason:
@@ -36,7 +33,7 @@ def _publishers(node: Node, reader: SequentialReader, options: PlayOptions) -> d
 
 def _clock(node: Node, options: PlayOptions) -> Callable[[int], None]:
     """Publishes bag times [ns] on /clock, if that was asked for."""
-    if options.clock_publish_frequency <= 0 and not options.clock_publish_on_topic_publish:
+    if options.clock_publish_frequency <= 0:
         return lambda stamp: None
     made = node.create_publisher(Clock, "/clock", QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT))
     return lambda stamp: made.publish(Clock(clock=Time(nanoseconds=stamp).to_msg()))
@@ -56,10 +53,6 @@ class Player:
         """Make `play` return, from any thread."""
         Player._cancelled.set()
 
-    def burst(self, storage_options: StorageOptions, play_options: PlayOptions, num_messages: int) -> None:
-        """Left out."""
-        raise NotImplementedError("rosbag2_transport: burst")
-
     def play(self, storage_options: StorageOptions, play_options: PlayOptions) -> None:
         """Play a bag; returns when it is over.
 
@@ -75,28 +68,20 @@ class Player:
         reader.set_filter(
             StorageFilter(
                 topics=options.topics_to_filter,
-                services_events=options.services_to_filter,
                 regex=options.regex_to_filter,
                 exclude_topics=options.exclude_topics_to_filter,
-                exclude_service_events=options.exclude_service_events_to_filter,
                 regex_to_exclude=options.exclude_regex_to_filter,
             )
         )
         with deferred(self.cancel):
             node = Node("rosbag2_player", context=self._context, cli_args=options.topic_remapping_options or None)
-            logger = node.get_logger()
-            logger.info(f"Set rate to {options.rate:g}")
-            logger.info(f"Playback duration value: {options.playback_duration:f}")
-            logger.info(f"Playback until timestamp: {options.playback_until_timestamp}")
+            node.get_logger().info(f"Set rate to {options.rate:g}")
+            node.get_logger().info(f"Playback duration value: {options.playback_duration:f}")
             try:
-                publishers, clock = _publishers(node, reader, options), _clock(node, options)
-                # Nothing here could resume a paused start.
-                Player._cancelled.wait(None if options.start_paused else options.delay)
+                publishers, clock = _publishers(node, reader), _clock(node, options)
+                Player._cancelled.wait(options.delay)
                 while self._once(reader, options, publishers, clock) and options.loop:
                     pass
-                timeout = options.wait_acked_timeout  # [ms]; 0 waits for ever
-                for publisher in publishers.values() if timeout >= 0 and not Player._cancelled.is_set() else ():
-                    publisher.wait_for_all_acked(Duration(nanoseconds=timeout * 1_000_000 or -1))
             finally:
                 node.destroy_node()
 
@@ -110,8 +95,6 @@ class Player:
         end = metadata.starting_time.nanoseconds + metadata.duration.nanoseconds
         if options.playback_duration >= 0:
             end = min(end, start + int(options.playback_duration * 1e9))
-        if options.playback_until_timestamp >= 0:
-            end = min(end, options.playback_until_timestamp)
         reader.seek(start)
         begun, rate, frequency = time.monotonic_ns(), options.rate, options.clock_publish_frequency
         tick = start if frequency > 0 else 2**63  # bag time of the next clock message [ns]
@@ -126,7 +109,5 @@ class Player:
                 if Player._cancelled.wait(max(min(stamp, tick) - now, 0) / rate / 1e9):
                     return False
             if topic in publishers:
-                if options.clock_publish_on_topic_publish and topic in (options.clock_topics or publishers):
-                    clock(stamp)
                 publishers[topic].publish(message)
         return not Player._cancelled.is_set()

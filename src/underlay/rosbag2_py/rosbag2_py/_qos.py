@@ -10,9 +10,6 @@ from rclpy.duration import Duration
 from rclpy.logging import get_logger
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, LivelinessPolicy, QoSProfile, ReliabilityPolicy
 
-# What middlewares of Foxy wrote for "infinite".
-_FOXY_INFINITE = ((0x7FFFFFFF, 0xFFFFFFFF), (0x7FFFFFFF, 0x7FFFFFFF))
-_INFINITE = Duration(nanoseconds=2**63 - 1)
 POLICIES = {
     "history": HistoryPolicy,
     "reliability": ReliabilityPolicy,
@@ -39,7 +36,7 @@ _RECORDER_DEPTH = 100
 
 @dataclass
 class QoS:
-    """A profile as rosbag2_py hands it around; `convert_rclcpp_qos_to_rclpy_qos` opens it."""
+    """A profile as rosbag2_py hands it around."""
 
     profile: QoSProfile
 
@@ -58,12 +55,6 @@ def encode(qos: QoS) -> dict[str, Any]:
     return node
 
 
-def _duration(node: dict[str, int]) -> Duration:
-    if (node["sec"], node["nsec"]) in _FOXY_INFINITE:
-        return _INFINITE
-    return Duration(nanoseconds=min(node["sec"] * 1_000_000_000 + node["nsec"], 2**63 - 1))
-
-
 def decode(node: dict[str, Any]) -> QoS:
     """The profile of a mapping with policies as words (version 9) or numbers (before)."""
     profile = QoSProfile(depth=_DEFAULT_DEPTH)
@@ -73,7 +64,8 @@ def decode(node: dict[str, Any]) -> QoS:
     if profile.history == HistoryPolicy.KEEP_LAST:
         profile.depth = node["depth"]
     for name in DURATIONS:
-        setattr(profile, name, _duration(node[name]))
+        nanoseconds = node[name]["sec"] * 1_000_000_000 + node[name]["nsec"]
+        setattr(profile, name, Duration(nanoseconds=min(nanoseconds, 2**63 - 1)))
     profile.avoid_ros_namespace_conventions = node["avoid_ros_namespace_conventions"]
     return QoS(profile)
 
@@ -81,11 +73,6 @@ def decode(node: dict[str, Any]) -> QoS:
 def to_rclcpp_qos_vector(serialized: str, version: int) -> list[QoS]:
     """Profiles of a YAML list. The version is of no consequence: words and numbers tell themselves apart."""
     return [decode(node) for node in yaml.safe_load(serialized) or []]
-
-
-def convert_rclcpp_qos_to_rclpy_qos(qos_input: QoS) -> QoSProfile:
-    """The profile as rclpy wants it."""
-    return copy.copy(qos_input.profile)
 
 
 def request_for(topic: str, offers: list[QoSProfile]) -> QoSProfile:
@@ -96,8 +83,7 @@ def request_for(topic: str, offers: list[QoSProfile]) -> QoSProfile:
         ("durability", DurabilityPolicy.TRANSIENT_LOCAL, DurabilityPolicy.VOLATILE),
     ):
         count = sum(getattr(offer, name) == strict for offer in offers)
-        if offers:
-            setattr(request, name, strict if count == len(offers) else lax)
+        setattr(request, name, strict if count == len(offers) else lax)
         if 0 < count < len(offers):
             get_logger("rosbag2_storage").warning(
                 f'Some, but not all, publishers on topic "{topic}" offer {strict.name}. Falling back to {lax.name}, '

@@ -55,13 +55,13 @@ class _Recording:
         self._options = options
         self._subscriptions: dict[str, Subscription] = {}
         self._given_up: set[str] = set()
-        for names in (options.topics, options.exclude_topics, options.services, options.exclude_service_events):
+        for names in (options.topics, options.exclude_topics):
             names[:] = [expand_topic_name(name, node.get_name(), node.get_namespace()) for name in names]
 
     def discover(self) -> bool:
         """Subscribe to what is new. Returns whether all topics that were asked for by name are there."""
         for topic, types in self._node.get_topic_names_and_types():
-            if topic not in self._subscriptions and len(types) == 1 and self._options.takes(topic, types[0]):
+            if topic not in self._subscriptions and len(types) == 1 and self._options.takes(topic):
                 self._add(topic, types[0])
         return bool(self._options.topics) and len(self._subscriptions) == len(self._options.topics)
 
@@ -74,9 +74,7 @@ class _Recording:
                 self._node.get_logger().warning(f"Topic '{topic}' is not recorded: {reason}")
             return
         offers = self._node.get_publishers_info_by_topic(topic)
-        if not offers and not self._options.include_unpublished_topics:
-            return
-        if self._options.ignore_leaf_topics and not self._node.get_subscriptions_info_by_topic(topic):
+        if not offers:
             return
         hashes = {str(offer.topic_type_hash) for offer in offers if offer.topic_type_hash.version > 0}
         self._writer.create_topic(
@@ -89,9 +87,7 @@ class _Recording:
                 type_description_hash=hashes.pop() if len(hashes) == 1 else "",
             )
         )
-        profile = self._options.topic_qos_profile_overrides.get(topic)
-        if profile is None:
-            profile = request_for(topic, [offer.qos_profile for offer in offers])
+        profile = request_for(topic, [offer.qos_profile for offer in offers])
         self._subscriptions[topic] = self._node.create_subscription(
             kind, topic, self._callback(topic), profile, raw=True
         )
@@ -135,17 +131,10 @@ class Recorder:
         """Record a bag; returns when it is closed.
 
         Raises:
-            RuntimeError: the bag exists or the options contradict each other.
-            NotImplementedError: compression, paused start (nothing here could resume it), or options of the writer.
+            RuntimeError: the bag exists or the options make no sense.
+            NotImplementedError: options that the writer lacks.
         """
         Recorder._exit = False
-        if record_options.use_sim_time and record_options.is_discovery_disabled:
-            raise RuntimeError("use_sim_time and is_discovery_disabled both set, but are incompatible settings.")
-        if record_options.compression_mode.upper() not in ("", "NONE"):
-            raise NotImplementedError("rosbag2_compression: writing")
-        if record_options.start_paused:
-            raise NotImplementedError("rosbag2_transport: start_paused (services and keyboard of the recorder)")
-        record_options.rmw_serialization_format = record_options.rmw_serialization_format or "cdr"
         with deferred(self.cancel):
             node = Node(
                 node_name,
@@ -174,5 +163,5 @@ class Recorder:
                     complete = recording.discover()
                     if complete:
                         node.get_logger().info("All requested topics are subscribed. Stopping discovery...")
-                    searching = not complete and not options.is_discovery_disabled
+                    searching = not complete
             _take_all(node, min(period, 0.1))

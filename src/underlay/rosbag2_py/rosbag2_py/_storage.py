@@ -5,7 +5,6 @@ import datetime
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import Enum
 
 from rclpy.duration import Duration
 from rclpy.time import Time
@@ -23,7 +22,7 @@ class ConverterOptions:
     output_serialization_format: str = ""
 
 
-@dataclass
+@dataclass(slots=True)
 class StorageOptions:
     """Where and how a bag is kept; durations in s, sizes in bytes, 0 for no limit."""
 
@@ -33,49 +32,16 @@ class StorageOptions:
     max_bagfile_duration: int = 0
     max_cache_size: int = 0
     storage_preset_profile: str = ""
-    storage_config_uri: str = ""
-    snapshot_mode: bool = False
-    start_time_ns: int = -1
-    end_time_ns: int = -1
-    custom_data: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(slots=True)
 class StorageFilter:
     """Which topics a reader returns; regular expressions match whole names."""
 
     topics: list[str] = field(default_factory=list)
-    services_events: list[str] = field(default_factory=list)
     regex: str = ""
     exclude_topics: list[str] = field(default_factory=list)
-    exclude_service_events: list[str] = field(default_factory=list)
     regex_to_exclude: str = ""
-
-
-class ReadOrderSortBy(Enum):
-    """What messages are sorted by."""
-
-    ReceivedTimestamp = 0
-    PublishedTimestamp = 1
-    File = 2
-
-
-@dataclass
-class ReadOrder:
-    """Order of reading."""
-
-    sort_by: ReadOrderSortBy = ReadOrderSortBy.ReceivedTimestamp
-    reverse: bool = False
-
-
-@dataclass
-class MessageDefinition:
-    """Text that defines a message type."""
-
-    topic_type: str
-    encoding: str
-    encoded_message_definition: str
-    type_hash: str
 
 
 @dataclass
@@ -131,11 +97,6 @@ class BagMetadata:
         return "\n".join(_describe(self))
 
 
-def is_service_event(topic: str) -> bool:
-    """Whether a topic carries a service's introspection events."""
-    return topic.endswith("/_service_event")
-
-
 def _seconds(ns: int) -> str:
     return f"{ns // 1_000_000_000}.{ns % 1_000_000_000:09d}"
 
@@ -171,8 +132,3 @@ def _describe(bag: BagMetadata) -> Iterator[str]:
     yield "Topic information: " + f"\n{'':19}".join(topics)
     yield "Service:           0"
     yield "Service information: "
-
-
-def get_default_storage_id() -> str:
-    """The storage used where none is named."""
-    return "mcap"

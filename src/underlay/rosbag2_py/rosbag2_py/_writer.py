@@ -11,12 +11,11 @@ from rclpy.logging import get_logger
 from rclpy.time import Time
 
 from rosbag2_py import _metadata
-from rosbag2_py._message_definitions import LocalMessageDefinitionSource
+from rosbag2_py._message_definitions import full_text
 from rosbag2_py._storage import (
     BagMetadata,
     ConverterOptions,
     FileInformation,
-    MessageDefinition,
     StorageOptions,
     TopicInformation,
     TopicMetadata,
@@ -32,21 +31,6 @@ _PRESETS: dict[str, dict[str, Any]] = {
     "zstd_fast": {"compression": CompressionType.ZSTD},
     "zstd_small": {"compression": CompressionType.ZSTD, "chunk_size": 4 * 1024 * 1024},
 }
-
-
-def get_registered_writers() -> set[str]:
-    """Storages that can be written."""
-    return {"mcap"}
-
-
-def get_registered_compressors() -> set[str]:
-    """Compressions: read, not written."""
-    return {"zstd"}
-
-
-def get_registered_serializers() -> set[str]:
-    """Further serialization formats: none."""
-    return set()
 
 
 class _File:
@@ -66,10 +50,10 @@ class _File:
         """Bytes handed to the file so far."""
         return self._stream.tell()
 
-    def create_topic(self, topic: TopicMetadata, definition: MessageDefinition) -> None:
+    def create_topic(self, topic: TopicMetadata, definition: str) -> None:
         if topic.type not in self._schemas:
-            text = definition.encoded_message_definition.encode()
-            self._schemas[topic.type] = self.writer.register_schema(topic.type, definition.encoding, text)
+            encoding = "ros2msg" if definition else ""
+            self._schemas[topic.type] = self.writer.register_schema(topic.type, encoding, definition.encode())
         said = {
             "offered_qos_profiles": _metadata.dump_qos(topic.offered_qos_profiles),
             "topic_type_hash": topic.type_description_hash,
@@ -96,7 +80,7 @@ class SequentialWriter:
     def __init__(self) -> None:
         self._files: list[_File] = []
         self._options = StorageOptions("")
-        self._topics: dict[str, tuple[TopicInformation, MessageDefinition]] = {}
+        self._topics: dict[str, tuple[TopicInformation, str]] = {}
 
     def __del__(self) -> None:
         self.close()
@@ -106,16 +90,15 @@ class SequentialWriter:
 
         Raises:
             RuntimeError: the folder exists, or the options make no sense.
-            NotImplementedError: a storage other than mcap, its configuration file, snapshots, or a change of
-                serialization format.
+            NotImplementedError: writing SQLite, or a change of serialization format.
         """
         if self._files:
             return
         options, folder = storage_options, Path(storage_options.uri)
         if converter_options.input_serialization_format != converter_options.output_serialization_format:
             raise NotImplementedError("rosbag2_cpp: conversion of serialization formats")
-        if options.storage_id == "sqlite3" or options.snapshot_mode or options.storage_config_uri:
-            raise NotImplementedError("rosbag2: writing sqlite3, snapshot mode, storage_config_uri")
+        if options.storage_id == "sqlite3":
+            raise NotImplementedError("rosbag2: writing sqlite3")
         if folder.is_dir():
             raise RuntimeError(f"Bag directory already exists ({folder}), can't overwrite existing bag")
         if options.storage_id not in ("", "mcap"):
@@ -146,7 +129,6 @@ class SequentialWriter:
             starting_time=Time(nanoseconds=start),
             message_count=sum(info.message_count for info in topics),
             topics_with_message_count=topics,
-            custom_data=dict(self._options.custom_data),
             ros_distro=os.environ.get("ROS_DISTRO", ""),
         )
 
@@ -158,15 +140,9 @@ class SequentialWriter:
         for info, definition in self._topics.values():
             self._files[-1].create_topic(info.topic_metadata, definition)
 
-    def split_bagfile(self) -> None:
-        """Go on in a new file."""
-        self._file("splitting").tell(self._metadata())
-        self._file("splitting").close()
-        self._open_file()
-
-    def _file(self, before: str) -> _File:
+    def _file(self) -> _File:
         if not self._files:
-            raise RuntimeError(f"Bag is not open. Call open() before {before}.")
+            raise RuntimeError("Bag is not open. Call open() before writing.")
         return self._files[-1]
 
     def close(self) -> None:
@@ -176,18 +152,18 @@ class SequentialWriter:
             self._files[-1].tell(metadata)
             self._files[-1].close()
             self._files = []
-            _metadata.MetadataIo().write_metadata(self._options.uri, metadata)
+            _metadata.write(Path(self._options.uri), metadata)
 
     def create_topic(self, topic: TopicMetadata) -> None:
         """Announce a topic; once is enough."""
         if topic.name in self._topics:
             return
-        file = self._file("writing")
+        file = self._file()
         try:
-            definition = LocalMessageDefinitionSource().get_full_text(topic.type)
-        except RuntimeError as reason:  # services included
+            definition = full_text(topic.type)
+        except LookupError as reason:
             get_logger("rosbag2_cpp").warning(f"{topic.name}: {reason}; the bag will lack it")
-            definition = MessageDefinition(topic.type, "", "", "")
+            definition = ""
         self._topics[topic.name] = TopicInformation(topic, 0), definition
         file.create_topic(topic, definition)
 
@@ -204,17 +180,17 @@ class SequentialWriter:
             RuntimeError: the bag is not open or the topic was not created.
             TypeError: the message is not bytes.
         """
-        file, options, time = self._file("writing"), self._options, recv_timestamp
+        file, options, time = self._file(), self._options, recv_timestamp
         if not isinstance(message, bytes):
             raise TypeError(f"write(): incompatible function arguments: message is {type(message).__name__}, not bytes")
-        if 0 <= time < options.start_time_ns or 0 <= options.end_time_ns < time:
-            return
         if topic_name not in self._topics:
             raise RuntimeError(f"Failed to write on topic '{topic_name}'. Call create_topic() before first write.")
         if 0 < options.max_bagfile_size <= file.size() or (
             0 < options.max_bagfile_duration * 1_000_000_000 < time - file.start
         ):
-            self.split_bagfile()
+            file.tell(self._metadata())
+            file.close()
+            self._open_file()
             file = self._files[-1]
         sent = time if send_timestamp is None else send_timestamp
         file.writer.add_message(file.channels[topic_name], time, message, sent)
