@@ -3,16 +3,12 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("ROS_DOMAIN_ID", "57")
-os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 
 import cv2
 import numpy as np
