@@ -8,8 +8,10 @@ subject to  low <= v <= high                          the braking box of limits.
 Wrists weigh most, then the elbow's direction, then posture; velocities that change little are preferred, and damping
 grows with the error, so that an arm that is nearly straight or reaches for what it cannot reach does not chatter.
 
-Source: velocity quadratic programs as in Kanoun, Lamiraux, Wieber, "Kinematic control of redundant manipulators", IEEE T-RO 2011;
-the solver is DAQP (Arnstrom, Bemporad, Axehill, "A dual active-set solver for embedded quadratic programming", IEEE TAC 2022).
+Source: velocity quadratic programs as in Kanoun, Lamiraux, Wieber, "Kinematic control of redundant manipulators", IEEE
+    T-RO 2011;
+the solver is DAQP (Arnstrom, Bemporad, Axehill, "A dual active-set solver for embedded quadratic programming", IEEE TAC
+2022).
 """
 
 from __future__ import annotations
@@ -82,7 +84,9 @@ def solve(
         block = task.jacobian.T @ task.jacobian
         block.flat[:: end - start + 1] += weight + task.damping + smoothness + smoothness
         hessian[start:end, start:end] = block
-        gradient[start:end] = -(task.jacobian.T @ task.rate) - weight * posture[task.columns] - smoothness * last[task.columns]
+        gradient[start:end] = (
+            -(task.jacobian.T @ task.rate) - weight * posture[task.columns] - smoothness * last[task.columns]
+        )
         start = end
     lower, upper = low[columns], high[columns]
     if len(approach):
@@ -93,7 +97,12 @@ def solve(
         sense = np.zeros(size + len(approach), dtype=np.int32)
         sense[size:] = SOFT
         x, _, flag, _ = daqp.solve(
-            hessian, gradient, rows, np.concatenate([upper, np.full(len(approach), 1e30)]), np.concatenate([lower, bounds]), sense
+            hessian,
+            gradient,
+            rows,
+            np.concatenate([upper, np.full(len(approach), 1e30)]),
+            np.concatenate([lower, bounds]),
+            sense,
         )
     else:
         x, _, flag, _ = daqp.solve(hessian, gradient, np.zeros((0, size)), upper, lower, np.zeros(size, dtype=np.int32))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Biovision hierarchy (BVH) motion capture: a strict parser and forward kinematics for all frames at once.
 
-The format: joint OFFSETs from the parent, per joint any of six channels in any order, then one line of channel values per frame.
-A joint's rotation is the product of its elementary rotations in channel order; a position channel replaces that coordinate of the
-OFFSET, which is what exporters that write positions for every joint mean.
+The format: joint OFFSETs from the parent, per joint any of six channels in any order, then one line of channel values
+per frame. A joint's rotation is the product of its elementary rotations in channel order; a position channel replaces
+that coordinate of the OFFSET, which is what exporters that write positions for every joint mean.
 """
 
 from __future__ import annotations

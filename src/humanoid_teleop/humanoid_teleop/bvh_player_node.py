@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import time
 
-from humanoid_interfaces.msg import StageTrace
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from humanoid_core import convert, endpoints, ros
+from humanoid_interfaces.msg import StageTrace
 from humanoid_teleop import motion, operator_messages
 from humanoid_teleop.bvh import read_bvh
 from humanoid_teleop.playback import Place, Playback
@@ -22,20 +22,28 @@ class BvhPlayerNode(Node):
         super().__init__("bvh_player")
         # Parameters
         file = ros.required(self, "file", "BVH file", kind=str)
-        skeleton = ros.required(self, "skeleton", "Skeleton mapping; empty: the one that fits the file's joints", kind=str)
+        skeleton = ros.required(
+            self, "skeleton", "Skeleton mapping; empty: the one that fits the file's joints", kind=str
+        )
         folder = ros.optional(self, "skeletons", "", "Folder of skeleton mappings; empty: those of humanoid_bringup")
         rate = ros.required(self, "rate", "Frames per second; 0: as the file [Hz]", 0.0, 1000.0, kind=float)
         speed = ros.required(self, "speed", "Seconds of the clip per second", 0.01, 10.0, kind=float)
         start = ros.required(self, "start", "Where in the clip to begin [s]", 0.0, kind=float)
         duration = ros.required(self, "duration", "How much of the clip to play; 0: all [s]", 0.0, kind=float)
         loop = ros.required(self, "loop", "Begin again at the end", kind=bool)
-        engage_after = ros.required(self, "engage_after", "From the start until the dead-man is held [s]", 0.0, kind=float)
-        join = ros.required(self, "join", "From then until the person moves: the robot joins meanwhile [s]", 0.0, kind=float)
+        engage_after = ros.required(
+            self, "engage_after", "From the start until the dead-man is held [s]", 0.0, kind=float
+        )
+        join = ros.required(
+            self, "join", "From then until the person moves: the robot joins meanwhile [s]", 0.0, kind=float
+        )
         autostart = ros.required(self, "autostart", "Start at once, not when operator/start is called", kind=bool)
         trace = ros.required(self, "trace", "Publish when each frame was sent", kind=bool)
         # State
         clip = read_bvh(file)
-        name, mapping = motion.choose_skeleton(clip, motion.load_skeletons(folder or motion.skeletons_folder()), skeleton)
+        name, mapping = motion.choose_skeleton(
+            clip, motion.load_skeletons(folder or motion.skeletons_folder()), skeleton
+        )
         self._motion = motion.operator_motion(clip, mapping, start, duration)
         self._playback = Playback(self._motion.duration, speed, loop, engage_after, join)
         self._started: int | None = None  # ROS time [ns]
@@ -50,7 +58,9 @@ class BvhPlayerNode(Node):
         ros.service(self, endpoints.OPERATOR_START, self._on_start)
         ros.service(self, endpoints.OPERATOR_STOP, self._on_stop)
         self.create_timer(1.0 / (rate or speed / clip.frame_time), self._on_timer)
-        self.get_logger().info(f"{file}: skeleton {name}, {self._motion.duration:.2f} s at {1.0 / clip.frame_time:.1f} Hz")
+        self.get_logger().info(
+            f"{file}: skeleton {name}, {self._motion.duration:.2f} s at {1.0 / clip.frame_time:.1f} Hz"
+        )
 
     def _on_start(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._waiting, self._started = True, None
@@ -83,7 +93,9 @@ class BvhPlayerNode(Node):
         self._frames.publish(operator_messages.to_message(frame))
         self._diagnostics.update(ros.Diagnostics.OK, place.phase, clip=self._motion.source, time=f"{place.time:.2f}")
         if self._traces is not None:
-            message = StageTrace(stage="device", source_stamp=convert.to_stamp(stamp), received=convert.to_stamp(received))
+            message = StageTrace(
+                stage="device", source_stamp=convert.to_stamp(stamp), received=convert.to_stamp(received)
+            )
             message.header.stamp = convert.to_stamp(time.time_ns())
             self._traces.publish(message)
 

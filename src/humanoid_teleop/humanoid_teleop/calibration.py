@@ -12,8 +12,8 @@ from humanoid_core import rotations
 from humanoid_core.errors import HumanoidError
 from humanoid_teleop.operator import PART_INDEX, SIDES, OperatorFrame
 
-# Lengths over standing height: Drillis and Contini, "Body Segment Parameters", 1966 (in Winter, "Biomechanics and Motor Control
-# of Human Movement", figure 4.1). The tracked head is the point between the eyes.
+# Lengths over standing height: Drillis and Contini, "Body Segment Parameters", 1966 (in Winter, "Biomechanics and Motor
+# Control of Human Movement", figure 4.1). The tracked head is the point between the eyes.
 UPPER_ARM = 0.186
 FOREARM = 0.146
 HALF_SHOULDERS = 0.129
@@ -36,7 +36,8 @@ class OperatorCalibration:
         half_shoulders: Half the distance between the shoulders [m].
         shoulder_drop: From the head down to the line between the shoulders [m].
         from_joints: The device tracks shoulders: they anchor the wrists. Otherwise the head does.
-        heading_from_pelvis: The device tracks the pelvis: its heading is the robot's forward. Otherwise the tracking frame's x is.
+        heading_from_pelvis: The device tracks the pelvis: its heading is the robot's forward. Otherwise the tracking
+            frame's x is.
         chest: The device tracks the chest.
         chest_neutral: Quaternion xyzw (4,) of the chest in the heading frame when standing straight.
     """
@@ -53,8 +54,8 @@ class OperatorCalibration:
 def calibrate(frames: list[OperatorFrame], height: float = 0.0) -> OperatorCalibration:
     """Measure a person who stands upright and looks ahead.
 
-    Arms are measured from shoulder, elbow and wrist where the device tracks them (any pose will do); otherwise proportions of the
-    body's height are used.
+    Arms are measured from shoulder, elbow and wrist where the device tracks them (any pose will do); otherwise
+    proportions of the body's height are used.
 
     Args:
         frames: A few frames of one device.
@@ -101,7 +102,7 @@ def calibrate(frames: list[OperatorFrame], height: float = 0.0) -> OperatorCalib
 
 
 def yaw(rotation: np.ndarray) -> float:
-    """Heading [rad] of a quaternion xyzw (4,): its twist about z, which stays defined however far a person bends over."""
+    """Heading [rad] of a quaternion xyzw (4,): its twist about z, defined however far a person bends over."""
     return 2.0 * math.atan2(float(rotation[2]), float(rotation[3]))
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Self-collision: distances of the pairs that are near, and how fast joints may let them approach.
 
-Pairs that are far are not measured in each tick: a joint that moves by dq moves every point beyond it by at most dq times its lever,
-so a lower bound of each pair's distance is known from the last measurement, and only pairs whose bound falls below the watched
-distance are measured again.
+Pairs that are far are not measured in each tick: a joint that moves by dq moves every point beyond it by at most dq
+times its lever, so a lower bound of each pair's distance is known from the last measurement, and only pairs whose bound
+falls below the watched distance are measured again.
 """
 
 from __future__ import annotations
@@ -42,7 +42,13 @@ class SelfCollision:
     """
 
     def __init__(
-        self, model: pin.Model, geometry: pin.GeometryModel, movers: np.ndarray, near: float, watch: float, acceleration: float
+        self,
+        model: pin.Model,
+        geometry: pin.GeometryModel,
+        movers: np.ndarray,
+        near: float,
+        watch: float,
+        acceleration: float,
     ) -> None:
         above = np.zeros((model.njoints, model.nv), dtype=bool)  # whether the joint (column) moves the body (row)
         for joint in range(1, model.njoints):
@@ -100,7 +106,10 @@ class SelfCollision:
         self.nearest = (float(distances[chosen[0]]), first, second)
         chosen_pairs = pairs[chosen]
         geometric = np.array(
-            [np.concatenate((found[k].normal, found[k].getNearestPoint1(), found[k].getNearestPoint2()), axis=None) for k in chosen]
+            [
+                np.concatenate((found[k].normal, found[k].getNearestPoint1(), found[k].getNearestPoint2()), axis=None)
+                for k in chosen
+            ]
         )
         normals = geometric[:, :3]
         jacobian = data.J

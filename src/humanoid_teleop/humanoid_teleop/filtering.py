@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Input hygiene and a predicting filter for one tracked pose.
 
-The filter is the critically damped g-h (alpha-beta) filter with fading memory: theta = exp(-dt / smoothing), g = 1 - theta^2,
-h = (1 - theta)^2, so that one time constant serves devices of any rate. It has no lag at constant velocity.
+The filter is the critically damped g-h (alpha-beta) filter with fading memory: theta = exp(-dt / smoothing), g = 1 -
+theta^2, h = (1 - theta)^2, so that one time constant serves devices of any rate. It has no lag at constant velocity.
 
 Source: Brookner, "Tracking and Kalman Filtering Made Easy", 1998, section 1.2.6 (critically damped g-h filter).
 """

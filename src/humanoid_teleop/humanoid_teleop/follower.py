@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From mapped poses of one hand (or the chest), now and then, to a target that a robot can follow: filter, clutch, soft reach."""
+"""From mapped poses of one hand or the chest, now and then, to a moving target: filter, clutch, soft reach."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Target:
 class PoseFollower:
     """One pose that the robot follows while engaged.
 
-    The target is the filtered pose with an offset: on engaging the offset takes it to where the robot is, so that nothing moves;
-    clutched, it stays, otherwise it fades.
+    The target is the filtered pose with an offset: on engaging the offset takes it to where the robot is, so that
+    nothing moves; clutched, it stays, otherwise it fades.
 
     Args:
         settings: Prediction, clutch and ramp.

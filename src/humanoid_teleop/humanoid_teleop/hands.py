@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One robot hand: from a grip value, or from the 25 finger joints of WebXR, to finger joints inside their limits.
 
-Fingertips are matched as vectors from the wrist, each scaled by the length of the robot's finger over the person's; where the
-person's thumb meets a finger, the robot's are drawn together too. Solved by a few Gauss-Newton steps from the last answer.
+Fingertips are matched as vectors from the wrist, each scaled by the length of the robot's finger over the person's;
+where the person's thumb meets a finger, the robot's are drawn together too. Solved by a few Gauss-Newton steps from the
+last answer.
 
 Source: vectors and pinch as in Handa et al., "DexPilot", ICRA 2020; there with a general solver.
 """
@@ -21,10 +22,19 @@ from humanoid_teleop.limits import JointLimits, braking_velocity, velocity_box
 from humanoid_teleop.operator import LOST, WEBXR_JOINTS, Hand
 from humanoid_teleop.settings import Settings
 
-# Operator's wrist axes (x along the fingers, z out of the back of the hand) in WebXR's (-z along the bone, y out of the back).
+# Operator's wrist axes (x along the fingers, z out of the back of the hand) in WebXR's (-z along the bone, y out of the
+# back).
 _WEBXR_FROM_OPERATOR = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, 1.0], [-1.0, 0.0, 0.0]])
-_FINGERS = {"thumb": "thumb", "index": "index-finger", "middle": "middle-finger", "ring": "ring-finger", "little": "pinky-finger"}
-_CHAINS = {name: [i for i, joint in enumerate(WEBXR_JOINTS) if joint.startswith(prefix)] for name, prefix in _FINGERS.items()}
+_FINGERS = {
+    "thumb": "thumb",
+    "index": "index-finger",
+    "middle": "middle-finger",
+    "ring": "ring-finger",
+    "little": "pinky-finger",
+}
+_CHAINS = {
+    name: [i for i, joint in enumerate(WEBXR_JOINTS) if joint.startswith(prefix)] for name, prefix in _FINGERS.items()
+}
 
 PINCH_NEAR, PINCH_FAR = 0.015, 0.05  # [m] between the person's fingertips: touching, and not pinching at all
 PINCH_WEIGHT = 2.0  # against 1 of a fingertip's place
@@ -51,7 +61,10 @@ class HandRetargeter:
         self.joints = robot.group(config.group)
         limits = robot.limits(self.joints)
         self._limits = JointLimits(
-            limits.lower, limits.upper, settings.velocity_share * limits.velocity, settings.acceleration_share * limits.acceleration
+            limits.lower,
+            limits.upper,
+            settings.velocity_share * limits.velocity,
+            settings.acceleration_share * limits.acceleration,
         )
         self._open = np.array([config.open[joint] for joint in self.joints])
         self._closed = np.array([config.closed[joint] for joint in self.joints])
@@ -89,7 +102,9 @@ class HandRetargeter:
             self._from_joints(hand.joint_positions, hand.joint_rotations[0])
         elif math.isfinite(hand.grip):
             grip = min(max(hand.grip, 0.0), 1.0)
-            self._goal = np.clip(self._open + grip * (self._closed - self._open), self._limits.lower, self._limits.upper)
+            self._goal = np.clip(
+                self._open + grip * (self._closed - self._open), self._limits.lower, self._limits.upper
+            )
 
     def step(self, dt: float, follow: bool) -> None:
         """Move towards the goal for dt [s], or brake."""
@@ -124,7 +139,7 @@ class HandRetargeter:
         self._goal = self._solve(wanted, tips)
 
     def _solve(self, wanted: np.ndarray, tips: np.ndarray) -> np.ndarray:
-        """Joints (n,) that bring the fingertips (m, 3) to `wanted` and together where the person's `tips` (m, 3) are."""
+        """Joints (n,) that take fingertips (m, 3) to `wanted` and together where the person's `tips` (m, 3) are."""
         q = self._goal.copy()
         pinches = []
         if self._thumb is not None:

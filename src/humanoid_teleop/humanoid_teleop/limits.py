@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Joint limits that hold together: position, velocity and acceleration, from any viable state, for ticks of any length.
 
-A state (position q, velocity v) is viable where the joint can still stop before its limit: v^2 <= 2 a D, D the distance left. A
-tick of length dt moves by v' dt and leaves D - v' dt, so v' stays viable exactly while v'^2 + 2 a v' dt <= 2 a D. Braking fully,
-v' = v - a dt, always satisfies that, since v'^2 + 2 a v' dt = v^2 - (a dt)^2 <= 2 a D: the box below is never empty, whatever the
-lengths of this tick and of those to come. (Where all ticks have one known length, the exact discrete set is larger by the last
-half step of braking, a dt / 2 in speed; ticks here follow operator frames and have no one length.)
+A state (position q, velocity v) is viable where the joint can still stop before its limit: v^2 <= 2 a D, D the distance
+left. A tick of length dt moves by v' dt and leaves D - v' dt, so v' stays viable exactly while v'^2 + 2 a v' dt <= 2 a
+D. Braking fully, v' = v - a dt, always satisfies that, since v'^2 + 2 a v' dt = v^2 - (a dt)^2 <= 2 a D: the box below
+is never empty, whatever the lengths of this tick and of those to come. (Where all ticks have one known length, the
+exact discrete set is larger by the last half step of braking, a dt / 2 in speed; ticks here follow operator frames and
+have no one length.)
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def velocity_box(q: np.ndarray, v: np.ndarray, dt: float, limits: JointLimits) -
     squared = step * step
     high = np.minimum(limits.velocity, np.sqrt(squared + double * np.maximum(limits.upper - q, 0.0)) - step)
     low = np.maximum(-limits.velocity, step - np.sqrt(squared + double * np.maximum(q - limits.lower, 0.0)))
-    # A state that is not viable (a robot found outside its limits) brakes as hard as it may and does not go further out.
+    # A state that is not viable (a robot found outside its limits) brakes as hard as it may and does not go further
+    # out.
     return np.minimum(np.maximum(low, slowest), fastest), np.minimum(np.maximum(high, slowest), fastest)
 
 

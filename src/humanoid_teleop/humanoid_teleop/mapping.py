@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the robot's wrists, elbows and torso should be, from what the person does: scaling and anchoring, no joint in sight.
+"""Where the robot's wrists, elbows and torso should be, from what the person does: scaling and anchoring, no joint in
+sight.
 
-Wrists are measured from the middle between the shoulders, in a frame that is level and turned with the person's pelvis (the robot's
-base). Distances are scaled: along the line of the shoulders so that hands that touch on the person touch on the robot and arms held
-out to the sides are straight on both, otherwise by arm length. Rotations are taken over one to one. A device that knows only the
-head and hands gets shoulders at a fixed distance below the head.
+Wrists are measured from the middle between the shoulders, in a frame that is level and turned with the person's pelvis
+(the robot's base). Distances are scaled: along the line of the shoulders so that hands that touch on the person touch
+on the robot and arms held out to the sides are straight on both, otherwise by arm length. Rotations are taken over one
+to one. A device that knows only the head and hands gets shoulders at a fixed distance below the head.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ class ArmTarget:
     Attributes:
         wrist: From the robot's chest, base axes (3,) [m].
         rotation: Of the operator's wrist axes in the base frame, quaternion xyzw (4,).
-        elbow: From the shoulder, across the line from shoulder to wrist, base axes (3,), as long as it is far from that line over the
-            length of the arm; zero where the device does not know the elbow.
+        elbow: From the shoulder, across the line from shoulder to wrist, base axes (3,), as long as it is far from that
+            line over the length of the arm; zero where the device does not know the elbow.
     """
 
     wrist: np.ndarray

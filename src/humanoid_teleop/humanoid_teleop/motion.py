@@ -56,9 +56,9 @@ class SkeletonMap:
     def __post_init__(self) -> None:
         if (self.metres_per_unit is None) == (self.stature is None):
             raise ValueError("both or neither of metres_per_unit and stature")
-        for part in self.parts:
-            if part not in PART_INDEX:
-                raise ValueError(f"body part {part!r}, which is none of {', '.join(BODY_PARTS)}")
+        for name in self.parts:
+            if name not in PART_INDEX:
+                raise ValueError(f"body part {name!r}, which is none of {', '.join(BODY_PARTS)}")
         _axes(self.forward, self.up)
         for name, part in self.parts.items():
             if (part.x is None) != (part.z is None):
@@ -108,7 +108,9 @@ def choose_skeleton(bvh: Bvh, skeletons: dict[str, SkeletonMap], name: str = "")
     names = set(bvh.names)
     fits = {key: len(skeleton.joints) for key, skeleton in skeletons.items() if skeleton.joints <= names}
     if not fits:
-        raise ConfigError(bvh.file, "skeleton", f"joints {', '.join(bvh.names)}", f"those of one of {', '.join(skeletons)}")
+        raise ConfigError(
+            bvh.file, "skeleton", f"joints {', '.join(bvh.names)}", f"those of one of {', '.join(skeletons)}"
+        )
     best = [key for key, size in fits.items() if size == max(fits.values())]
     if len(best) > 1:
         raise ConfigError(bvh.file, "skeleton", f"a file that fits {' and '.join(best)}", "the name of one of them")
@@ -155,8 +157,8 @@ class OperatorMotion:
 def operator_motion(bvh: Bvh, skeleton: SkeletonMap, start: float = 0.0, duration: float = 0.0) -> OperatorMotion:
     """Body parts of a clip in the tracking frame.
 
-    The tracking frame's heading is where the pelvis faces at `start`, its origin on the floor under the head there; the floor is
-    the lowest point that the clip reaches.
+    The tracking frame's heading is where the pelvis faces at `start`, its origin on the floor under the head there; the
+    floor is the lowest point that the clip reaches.
 
     Args:
         bvh: The clip.
@@ -170,14 +172,18 @@ def operator_motion(bvh: Bvh, skeleton: SkeletonMap, start: float = 0.0, duratio
     missing = sorted(skeleton.joints - set(bvh.names))
     if missing:
         raise ConfigError(bvh.file, "skeleton", f"no joint {', '.join(missing)}", "every joint of the mapping")
-    for part in ("head", "pelvis"):
-        if part not in skeleton.parts:
-            raise ConfigError(skeleton.file or bvh.file, f"parts.{part}", "nothing", "a joint: heading and origin need it")
+    for name in ("head", "pelvis"):
+        if name not in skeleton.parts:
+            raise ConfigError(
+                skeleton.file or bvh.file, f"parts.{name}", "nothing", "a joint: heading and origin need it"
+            )
     first = round(start / bvh.frame_time)
     frames = round(duration / bvh.frame_time) if duration > 0 else bvh.frames - first
     if not 0 <= first < bvh.frames or frames < 1 or first + frames > bvh.frames:
         length = bvh.frames * bvh.frame_time
-        raise ConfigError(bvh.file, "start, duration", f"{start} s, {duration} s", f"a span inside the clip's {length:.2f} s")
+        raise ConfigError(
+            bvh.file, "start, duration", f"{start} s, {duration} s", f"a span inside the clip's {length:.2f} s"
+        )
 
     span = slice(first, first + frames)
     tracking_from_file = _axes(skeleton.forward, skeleton.up).T

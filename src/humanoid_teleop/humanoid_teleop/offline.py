@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A clip onto a robot without ROS: the same core, the same course in time as the player's, as fast as the machine can."""
+"""A clip onto a robot without ROS: the same core and course in time as the nodes, as fast as the machine can."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ class Retargeted:
     scale: float
 
 
-def retarget(motion: OperatorMotion, robot: Robot, settings: Settings, rate: float = 250.0, speed: float = 1.0) -> Retargeted:
+def retarget(
+    motion: OperatorMotion, robot: Robot, settings: Settings, rate: float = 250.0, speed: float = 1.0
+) -> Retargeted:
     """Play a clip to a robot that starts at home.
 
     Args:
@@ -99,5 +101,20 @@ def retarget(motion: OperatorMotion, robot: Robot, settings: Settings, rate: flo
                 np.minimum(limits.upper - body, body - limits.lower).min(),
             )
         )
-    columns = [np.array(column) for column in zip(*rows)]
-    return Retargeted(*columns[:3], retargeter.joints, *columns[3:], retargeter.counts, retargeter.scale)
+    time, clip_time, moving, position, velocity, position_error, rotation_error, distance, margin = (
+        np.array(column) for column in zip(*rows)
+    )
+    return Retargeted(
+        time=time,
+        clip_time=clip_time,
+        moving=moving,
+        joints=retargeter.joints,
+        position=position,
+        velocity=velocity,
+        position_error=position_error,
+        rotation_error=rotation_error,
+        distance=distance,
+        limit_margin=margin,
+        counts=retargeter.counts,
+        scale=retargeter.scale,
+    )

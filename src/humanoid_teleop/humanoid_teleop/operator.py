@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a person does at one instant, as plain arrays: the ROS-free twin of humanoid_interfaces/OperatorFrame.
 
-Tracking frame: x forward (where the person faced at calibration), y left, z up, origin on the floor under the head. Body-part
-axes: wrist x along the fingers, z out of the back of the hand; head, torso and pelvis x forward, z up; foot x to the toes, z up.
+Tracking frame: x forward (where the person faced at calibration), y left, z up, origin on the floor under the head.
+Body-part
+axes: wrist x along the fingers, z out of the back of the hand; head, torso and pelvis x forward, z up; foot x to the
+    toes, z up.
 Quaternions are x, y, z, w.
 """
 

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import numpy as np
-from humanoid_interfaces.msg import OperatorFrame as OperatorFrameMessage
-from humanoid_interfaces.msg import OperatorHand, TrackedPose
 
 from humanoid_core import convert
+from humanoid_interfaces.msg import OperatorFrame as OperatorFrameMessage
+from humanoid_interfaces.msg import OperatorHand, TrackedPose
 from humanoid_teleop.operator import BODY_PARTS, LOST, PART_INDEX, Hand, OperatorFrame
 
 TRACKING_FRAME = "tracking"

@@ -7,18 +7,24 @@ import matplotlib
 import numpy as np
 import pinocchio as pin
 
+from humanoid_core import rotations
 from humanoid_description import Robot
+from humanoid_teleop.calibration import about_z, yaw
 from humanoid_teleop.motion import OperatorMotion
 from humanoid_teleop.offline import Retargeted
 from humanoid_teleop.operator import LOST, PART_INDEX, SIDES
 
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib import pyplot as plt
 
 _PERSON = [
     ("head", "torso"),
     ("torso", "pelvis"),
-    *((f"{side}_{a}", f"{side}_{b}") for side in SIDES for a, b in (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "foot"))),
+    *(
+        (f"{side}_{a}", f"{side}_{b}")
+        for side in SIDES
+        for a, b in (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "foot"))
+    ),
     *(("torso", f"{side}_shoulder") for side in SIDES),
     *(("pelvis", f"{side}_hip") for side in SIDES),
 ]
@@ -26,7 +32,8 @@ _COLOURS = {"left": "tab:blue", "right": "tab:red", "middle": "0.3"}
 
 
 def side_by_side(person: OperatorMotion, robot: Robot, result: Retargeted, file: str, columns: int = 8) -> None:
-    """Draw both at evenly spread times: the person above, seen from the front left, the robot below at the same instants.
+    """Draw both at evenly spread times: the person above, seen from the front, the robot below at the same
+    instants.
 
     Args:
         person: The clip.
@@ -44,12 +51,13 @@ def side_by_side(person: OperatorMotion, robot: Robot, result: Retargeted, file:
         frame = person.at(result.clip_time[tick], 0, 0, False)
         upper, lower = axes[0, column], axes[1, column]
         pelvis = frame.position("pelvis") * (1, 1, 0)
+        facing = rotations.matrix(about_z(-yaw(frame.rotation("pelvis"))))
         for a, b in _PERSON:
             if frame.validity[PART_INDEX[a]] != LOST and frame.validity[PART_INDEX[b]] != LOST:
-                _line(upper, frame.position(a) - pelvis, frame.position(b) - pelvis, _side(b))
+                _line(upper, facing @ (frame.position(a) - pelvis), facing @ (frame.position(b) - pelvis), _side(b))
         for side in SIDES:
-            turn = pin.Quaternion(frame.rotation(f"{side}_wrist")).matrix()
-            _hand(upper, frame.position(f"{side}_wrist") - pelvis, turn, 0.12)
+            turn = facing @ rotations.matrix(frame.rotation(f"{side}_wrist"))
+            _hand(upper, facing @ (frame.position(f"{side}_wrist") - pelvis), turn, 0.12)
         upper.set_title(f"{result.clip_time[tick]:.1f} s", fontsize=9)
 
         q = robot.home()
@@ -57,7 +65,10 @@ def side_by_side(person: OperatorMotion, robot: Robot, result: Retargeted, file:
         pin.framesForwardKinematics(model, data, q)
         for joint in range(2, model.njoints):
             name = model.names[joint]
-            if not any(name in hand for hand in (robot.config.groups.get(hand.group, ()) for hand in robot.config.hands.values())):
+            if not any(
+                name in hand
+                for hand in (robot.config.groups.get(hand.group, ()) for hand in robot.config.hands.values())
+            ):
                 _line(lower, data.oMi[model.parents[joint]].translation, data.oMi[joint].translation, _side(name))
         torso = data.oMf[robot.frame_id(robot.config.operator.torso_frame)].translation
         gaze = data.oMf[robot.frame_id(robot.config.operator.head_frame)].translation
@@ -70,7 +81,9 @@ def side_by_side(person: OperatorMotion, robot: Robot, result: Retargeted, file:
         for axis in axes[row]:
             axis.set(xlim=(-0.8, 0.8) if row == 0 else (-0.6, 0.6), ylim=(low, high), aspect="equal")
             axis.set_axis_off()
-    figure.suptitle(f"{person.source} and {robot.config.title}: blue left, red right; black fingers, green back of the hand")
+    figure.suptitle(
+        f"{person.source} and {robot.config.title}: blue left, red right; black fingers, green back of the hand"
+    )
     figure.tight_layout()
     figure.savefig(file, dpi=80)
     plt.close(figure)

@@ -28,7 +28,8 @@ class Playback:
     Attributes:
         duration: Of the clip [s].
         speed: Seconds of the clip per second.
-        loop: Begin again at the end, each time letting go and engaging anew, since the first pose may be far from the last.
+        loop: Begin again at the end, each time letting go and engaging anew, since the first pose may be far from the
+            last.
         engage_after: From the start until the dead-man is held [s].
         join: From then until the person moves [s].
     """

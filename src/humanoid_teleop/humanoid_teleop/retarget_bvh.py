@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Command line: a motion-capture file onto a robot, without ROS.
 
-    ros2 run humanoid_teleop retarget_bvh clip.bvh --robot unitree_g1 --out motion.npz --picture motion.png
+ros2 run humanoid_teleop retarget_bvh clip.bvh --robot unitree_g1 --out motion.npz --picture motion.png
 """
 
 from __future__ import annotations
@@ -25,14 +25,20 @@ def main(arguments: list[str] | None = None) -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description="Retarget a motion-capture file to a robot.")
     parser.add_argument("file", help="BVH file")
-    parser.add_argument("--robot", default="unitree_g1", help="name of a robot, or its configuration (default: %(default)s)")
+    parser.add_argument(
+        "--robot", default="unitree_g1", help="name of a robot, or its configuration (default: %(default)s)"
+    )
     parser.add_argument("--robot-config", default="", help="robot configuration, the same as --robot with a path")
     parser.add_argument("--urdf", default="", help="URDF or xacro in place of the robot's own")
     parser.add_argument("--params", default="", help="parameter file of the retargeting (default: the one that ships)")
     parser.add_argument("--skeleton", default="", help="skeleton mapping (default: by the file's joint names)")
-    parser.add_argument("--skeletons", default="", help="folder of skeleton mappings (default: config/motions/skeletons)")
+    parser.add_argument(
+        "--skeletons", default="", help="folder of skeleton mappings (default: config/motions/skeletons)"
+    )
     parser.add_argument("--rate", type=float, default=250.0, help="targets per second (default: %(default)s)")
-    parser.add_argument("--speed", type=float, default=1.0, help="seconds of the clip per second (default: %(default)s)")
+    parser.add_argument(
+        "--speed", type=float, default=1.0, help="seconds of the clip per second (default: %(default)s)"
+    )
     parser.add_argument("--start", type=float, default=0.0, help="where in the clip to begin [s]")
     parser.add_argument("--duration", type=float, default=0.0, help="how much of it to play [s] (default: all)")
     parser.add_argument("--no-collision", action="store_true", help="let links of the robot overlap")
@@ -60,12 +66,9 @@ def _run(options: argparse.Namespace) -> None:
     print(summary(result))
     print(f"{1e6 * spent / len(result.time):.0f} us of one core per target, frames included")
     if options.out:
-        np.savez_compressed(
-            options.out,
-            **{key: value for key, value in vars(result).items() if isinstance(value, np.ndarray)},
-            joints=np.array(result.joints),
-            scale=result.scale,
-        )
+        arrays = {key: value for key, value in vars(result).items() if isinstance(value, np.ndarray)}
+        arrays["joints"], arrays["scale"] = np.array(result.joints), np.array(result.scale)
+        np.savez_compressed(options.out, allow_pickle=False, **arrays)
     if options.picture:
         from humanoid_teleop import pictures  # only here: matplotlib takes a second to load
 
@@ -74,7 +77,9 @@ def _run(options: argparse.Namespace) -> None:
 
 def summary(result: Retargeted) -> str:
     """A few lines: how well the wrists follow, and how near the robot comes to its limits and to itself."""
-    lines = [f"scale {result.scale:.3f}; wrists against the scaled person's, while the clip runs (median / 95 % / worst):"]
+    lines = [
+        f"scale {result.scale:.3f}; wrists against the scaled person's, while the clip runs (median / 95 % / worst):"
+    ]
     for column, side in enumerate(SIDES):
         figures = []
         for errors, factor, unit in ((result.position_error, 1e3, "mm"), (result.rotation_error, 57.29578, "deg")):

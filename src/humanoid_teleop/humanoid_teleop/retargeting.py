@@ -124,7 +124,11 @@ class Retargeter:
         movers = np.concatenate([arm.joints for arm in self.body.arms.values()])
         watched = settings.collision_near, settings.collision_watch, settings.collision_acceleration
         self._collision = SelfCollision(self.body.model, self.body.geometry, movers, *watched)
-        commanded = [side for side in SIDES if side in robot.config.hands and robot.config.hands[side].group in robot.config.commanded]
+        commanded = [
+            side
+            for side in SIDES
+            if side in robot.config.hands and robot.config.hands[side].group in robot.config.commanded
+        ]
         self._hands = {side: HandRetargeter(robot, side, settings) for side in commanded}
         self.joints = self.body.joints + tuple(joint for hand in self._hands.values() for joint in hand.joints)
         self._posture_weight = settings.posture_weight**2 * self.body.posture_weights
@@ -144,7 +148,9 @@ class Retargeter:
         self._rest_matrix = np.eye(3)
         self._rest = _NO_TURN  # robot's chest against the person's, as far as it turns the arms, quaternion xyzw
         limits = InputLimits(settings.input_speed, settings.input_turn_rate, settings.jump_frames)
-        self._gates = {part: PoseGate(limits) for part in ("head", "torso", "pelvis", "left_shoulder", "right_shoulder")}
+        self._gates = {
+            part: PoseGate(limits) for part in ("head", "torso", "pelvis", "left_shoulder", "right_shoulder")
+        }
 
     # --- state ---
 
@@ -294,7 +300,8 @@ class Retargeter:
             self._time = time
         elapsed = time - self._time
         if elapsed > 0.0:
-            # A late tick is made up for in steps of at most max_step; after a long pause the rest of the time is left out.
+            # A late tick is made up for in steps of at most max_step; after a long pause the rest of the time is left
+            # out.
             steps = min(math.ceil(elapsed / self._settings.max_step - 1e-9), 10)
             dt = min(elapsed / steps, self._settings.max_step)
             for step in range(steps - 1, -1, -1):
@@ -312,7 +319,7 @@ class Retargeter:
         return (stamp - self._zero) * 1e-9
 
     def _checked(self, frame: OperatorFrame, time: float) -> tuple[OperatorFrame, set[str]]:
-        """The frame without what cannot be, and which parts jumped; "" among them: what wrists are measured from did."""
+        """Frame without what cannot be, and what jumped; "" among them: what wrists are measured from did."""
         finite = np.isfinite(frame.positions).all(axis=1) & np.isfinite(frame.rotations).all(axis=1)
         norms = np.sqrt(np.einsum("ij,ij->i", frame.rotations, frame.rotations))
         good = finite & (norms > 0.5) & (norms < 2.0)
@@ -373,7 +380,15 @@ class Retargeter:
                 posture[arm.arm.joints] = gain * (self.body.home - self._q)[arm.arm.joints]
 
         solved = arm_solver.solve(
-            tasks, posture, self._posture_weight, self._v, self._settings.smoothness**2, low, high, v, *self._approach(time, dt)
+            tasks,
+            posture,
+            self._posture_weight,
+            self._v,
+            self._settings.smoothness**2,
+            low,
+            high,
+            v,
+            *self._approach(time, dt),
         )
         if solved is None:
             self.counts.failed_steps += 1
@@ -447,7 +462,9 @@ class Retargeter:
         waist = self.body.waist
         turn = _turn(self._torso_turn, target.rotation)
         acceleration = float(self._limits.acceleration[waist].min())
-        rate = target.turn_rate + homing(turn - target.turn_rate * dt, self._settings.error_rate, 0.5 * acceleration, dt)
+        rate = target.turn_rate + homing(
+            turn - target.turn_rate * dt, self._settings.error_rate, 0.5 * acceleration, dt
+        )
         rate = rate * min((time - self._chest.engaged_at) / SOFT_START, 1.0)
         jacobian = self._data.J[3:, waist]
         normal = jacobian.T @ jacobian + 1e-4 * np.eye(len(waist))

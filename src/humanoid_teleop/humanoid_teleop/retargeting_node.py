@@ -9,13 +9,13 @@ import math
 import time
 import typing
 
-from humanoid_interfaces.msg import BodyError, OperatorFrame, StageTrace, TeleopStatus
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
 import humanoid_description
 from humanoid_core import convert, endpoints, ros
 from humanoid_core.errors import HumanoidError
+from humanoid_interfaces.msg import BodyError, OperatorFrame, StageTrace, TeleopStatus
 from humanoid_teleop import operator_messages, retargeting
 from humanoid_teleop.operator import SIDES
 from humanoid_teleop.pacing import Pacer
@@ -78,7 +78,7 @@ class RetargetingNode(Node):
     def _on_joint_states(self, message: JointState) -> None:
         self._measured = dict(zip(message.name, message.position))
         retargeter = self._retargeter
-        if retargeter.state == retargeting.WAITING and not retargeter.started or retargeter.strayed(self._measured):
+        if (retargeter.state == retargeting.WAITING and not retargeter.started) or retargeter.strayed(self._measured):
             self._start(self._measured)
 
     def _start(self, measured: dict[str, float]) -> None:
@@ -99,7 +99,9 @@ class RetargetingNode(Node):
         if self._pacer.frame(frame.stamp) and self._retargeter.started:
             self._step(frame.stamp)
         if self._traces is not None:
-            trace = StageTrace(stage="retargeting", source_stamp=message.header.stamp, received=convert.to_stamp(received))
+            trace = StageTrace(
+                stage="retargeting", source_stamp=message.header.stamp, received=convert.to_stamp(received)
+            )
             trace.header.stamp = convert.to_stamp(time.time_ns())
             self._traces.publish(trace)
 
@@ -130,7 +132,11 @@ class RetargetingNode(Node):
             source=retargeter.source,
             scale=retargeter.scale,
             errors=[
-                BodyError(name=f"{side}_wrist", position=retargeter.errors[side].position, orientation=retargeter.errors[side].rotation)
+                BodyError(
+                    name=f"{side}_wrist",
+                    position=retargeter.errors[side].position,
+                    orientation=retargeter.errors[side].rotation,
+                )
                 for side in SIDES
             ],
             joints_at_limit=retargeter.at_limit,
@@ -146,7 +152,9 @@ class RetargetingNode(Node):
         message.header.stamp = convert.to_stamp(now)
         self._status.publish(message)
         level = ros.Diagnostics.WARN if state == retargeting.HOLDING else ros.Diagnostics.OK
-        self._diagnostics.update(level, MESSAGES[state], **dataclasses.asdict(counts), solve_time=f"{self._solve_time:.6f}")
+        self._diagnostics.update(
+            level, MESSAGES[state], **dataclasses.asdict(counts), solve_time=f"{self._solve_time:.6f}"
+        )
 
 
 def main() -> None:

@@ -24,23 +24,29 @@ class Settings:
     """Settings of `Retargeter`; each field's metadata says what it means."""
 
     # Person
-    operator_height: float = _setting("Height of the person [m]; 0: from the height of the head at calibration", 0.0, 2.5)
+    operator_height: float = _setting(
+        "Height of the person [m]; 0: from the height of the head at calibration", 0.0, 2.5
+    )
     calibration_frames: int = _setting("Frames the person is measured over before the robot may follow", 1, 1000)
     clutched: bool = _setting(
-        "true: the robot's hand starts where it is and copies displacements; false: it goes to where the person's hand is"
+        "true: the robot's hand copies displacements from where it is; false: it goes to where the person's hand is"
     )
     waist: bool = _setting("Whether the robot's waist follows the person's chest")
 
     level: bool = _setting(
-        "Where the waist cannot lean as far as the person, true: hands keep their place and tilt in the room; false: against the chest"
+        "Where the waist cannot lean like the person, hands keep their place in the room (true) or at the chest"
     )
 
     # Input
     smoothing: float = _setting("Time constant of the filter of the wrists [s]; 0: none", 0.0, 1.0)
     chest_smoothing: float = _setting("Time constant of the filter of the chest [s]; 0: none", 0.0, 1.0)
     lead: float = _setting("How far ahead of the frame's stamp to predict [s]: the device's own delay", 0.0, 0.2)
-    prediction_limit: float = _setting("Longest prediction past the newest frame; then the target stands still [s]", 0.0, 0.5)
-    hold_after: float = _setting("Without a good pose for so long, a hand is lost: its arm stops and asks to be re-engaged [s]", 0.01, 5.0)
+    prediction_limit: float = _setting(
+        "Longest prediction past the newest frame; then the target stands still [s]", 0.0, 0.5
+    )
+    hold_after: float = _setting(
+        "Without a good pose for so long, a hand is lost: its arm stops and asks to be re-engaged [s]", 0.01, 5.0
+    )
     input_speed: float = _setting("A tracked part that moves faster is refused [m/s]", 0.1, 100.0)
     input_turn_rate: float = _setting("A tracked part that turns faster is refused [rad/s]", 0.1, 1000.0)
     jump_frames: int = _setting("Frames after which a jump that stays is believed", 1, 100)
@@ -105,7 +111,9 @@ def load_settings(file: str | Path = "", **changes: Any) -> Settings:
     own = {key: value for key, value in parameters.items() if key not in NODE_PARAMETERS}
     unknown = set(changes) - names
     if unknown:
-        raise ConfigError("arguments", ", ".join(sorted(unknown)), "unknown settings", f"some of {', '.join(sorted(names))}")
+        raise ConfigError(
+            "arguments", ", ".join(sorted(unknown)), "unknown settings", f"some of {', '.join(sorted(names))}"
+        )
     return config.build(Settings, {**own, **changes}, path, "/**/retargeting.ros__parameters")
 
 

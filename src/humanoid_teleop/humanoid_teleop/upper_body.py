@@ -64,12 +64,18 @@ class UpperBody:
         for side in SIDES:
             if side not in config.operator.arms:
                 raise ConfigError(robot.config_path, f"operator.arms.{side}", "nothing", "an arm on each side")
-        groups = [group for group in ("torso", *(config.operator.arms[side].group for side in SIDES)) if group in config.commanded]
+        groups = [
+            group
+            for group in ("torso", *(config.operator.arms[side].group for side in SIDES))
+            if group in config.commanded
+        ]
         moved = set(robot.group(*groups))
         model = robot.pinocchio()
         for index in range(1, model.njoints):
             if model.names[index] in moved and model.joints[index].nq != 1:
-                raise ConfigError(robot.config_path, f"groups: {model.names[index]}", "a joint of several axes", "a hinge or slide")
+                raise ConfigError(
+                    robot.config_path, f"groups: {model.names[index]}", "a joint of several axes", "a hinge or slide"
+                )
         locked = [index for index in range(1, model.njoints) if model.names[index] not in moved]
         self.model = pin.buildReducedModel(model, locked, robot.home())
         self.geometry = _reduced_geometry(robot.geometry(), model, self.model)
@@ -100,7 +106,9 @@ class UpperBody:
 
         # Straight: the elbow angle that puts the wrist farthest from the shoulder.
         data = self.model.createData()
-        angles = np.linspace(self.model.lowerPositionLimit[elbow_index], self.model.upperPositionLimit[elbow_index], 1001)
+        angles = np.linspace(
+            self.model.lowerPositionLimit[elbow_index], self.model.upperPositionLimit[elbow_index], 1001
+        )
         distances = np.empty(len(angles))
         q = self.home.copy()
         for place, angle in enumerate(angles):

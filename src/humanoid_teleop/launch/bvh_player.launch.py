@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A motion-capture file as the operator."""
 
+from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
-
-from launch import LaunchDescription
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -23,7 +22,10 @@ def generate_launch_description() -> LaunchDescription:
                 description="Start at once, not when operator/start is called",
             ),
             DeclareLaunchArgument(
-                "trace", default_value="false", choices=["true", "false"], description="Publish when each frame was sent"
+                "trace",
+                default_value="false",
+                choices=["true", "false"],
+                description="Publish when each frame was sent",
             ),
             Node(
                 package="humanoid_teleop",

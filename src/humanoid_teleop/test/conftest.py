@@ -23,7 +23,7 @@ SIGN = {"left": 1.0, "right": -1.0}
 
 
 class Person:
-    """A person of 1.75 m who stands at the origin and faces x; wrists are where they are put, palms facing each other."""
+    """A person of 1.75 m who stands at the origin and faces x; wrists are where they are put, palms inwards."""
 
     def __init__(self) -> None:
         self.wrists = {side: np.array([0.30, 0.20 * SIGN[side], 1.10]) for side in SIDES}
@@ -40,7 +40,11 @@ class Person:
     def frame(self, stamp: int, sequence: int) -> OperatorFrame:
         """What a full-body device would send."""
         frame = OperatorFrame(stamp, "test", sequence)
-        parts = {"head": np.array([0.0, 0.0, 1.64]), "torso": np.array([0.0, 0.0, 1.3]), "pelvis": np.array([0.0, 0.0, 1.0])}
+        parts = {
+            "head": np.array([0.0, 0.0, 1.64]),
+            "torso": np.array([0.0, 0.0, 1.3]),
+            "pelvis": np.array([0.0, 0.0, 1.0]),
+        }
         for side in SIDES:
             shoulder = np.array([0.0, HALF_SHOULDERS * SIGN[side], 1.43])
             parts[f"{side}_shoulder"] = shoulder

@@ -21,13 +21,13 @@ def test_arms_are_measured_bone_by_bone_in_any_pose(person):
     assert calibration.arm == pytest.approx(ARM)
     assert calibration.half_shoulders == pytest.approx(HALF_SHOULDERS)
     assert calibration.shoulder_drop == pytest.approx(1.64 - 1.43)
-    assert calibration.from_joints and calibration.heading_from_pelvis and calibration.chest
+    assert (calibration.from_joints, calibration.heading_from_pelvis, calibration.chest) == (True, True, True)
 
 
 def test_a_headset_and_two_hands_give_proportions_of_the_height(person):
     person.lost = {f"{side}_{part}" for side in SIDES for part in ("shoulder", "elbow")} | {"pelvis", "torso"}
     calibration = calibrate([person.frame(0, 0)])
-    assert not (calibration.from_joints or calibration.heading_from_pelvis or calibration.chest)
+    assert (calibration.from_joints, calibration.heading_from_pelvis, calibration.chest) == (False, False, False)
     assert calibration.arm == pytest.approx(0.332 * 1.64 / 0.936)
     assert calibrate([person.frame(0, 0)], height=1.9).arm == pytest.approx(0.332 * 1.9)
 

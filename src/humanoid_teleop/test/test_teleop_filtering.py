@@ -75,7 +75,7 @@ def test_no_lag_at_constant_velocity_and_prediction_is_right(rate):
 def test_noise_is_reduced():
     errors = []
     for smoothing in (0.0, 0.03):
-        filter_, time = moving(120.0, noise=1e-3, smoothing=smoothing)
+        filter_, _ = moving(120.0, noise=1e-3, smoothing=smoothing)
         errors.append(np.linalg.norm(filter_.velocity - [1, 0, 0]))
     assert errors[1] < 0.3 * errors[0]
 

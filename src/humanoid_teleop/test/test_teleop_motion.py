@@ -141,7 +141,7 @@ def test_a_mapping_of_other_joints_is_refused():
     ],
 )
 def test_a_wrong_mapping_is_refused(changes):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         figure_map(**changes)
 
 

@@ -163,7 +163,7 @@ def test_a_moving_target_is_followed(session):
     session.run(250)
     errors = []
     for step in range(250):
-        session.run(1, lambda person, _: sway(person, step))
+        session.run(1, lambda person, _, step=step: sway(person, step))
         errors.append([session.retargeter.errors[side].position for side in SIDES])
     assert np.median(errors[50:]) < 5e-3
 
@@ -324,7 +324,9 @@ def test_a_mirrored_person_moves_the_other_arm_the_mirrored_way(robot, settings,
         session.engage()
 
         def move(person, step):
-            person.wrists["left"] = np.array([0.3, 0.25, 1.2]) + 0.1 * np.array([0, np.sin(step / 20), np.cos(step / 20)])
+            person.wrists["left"] = np.array([0.3, 0.25, 1.2]) + 0.1 * np.array(
+                [0, np.sin(step / 20), np.cos(step / 20)]
+            )
 
         runs.append(session.run(150, move, change))
     names = plain.retargeter.body.joints
@@ -405,4 +407,6 @@ def test_grip_closes_the_hand_of_an_engaged_arm(session, robot):
     reached = dict(zip(targets.joints, targets.position))
     closed = {**robot.config.hands["left"].closed}
     assert all(reached[joint] == pytest.approx(value, abs=1e-3) for joint, value in closed.items())
-    assert reached["right_hand_index_0_joint"] != pytest.approx(robot.config.hands["right"].closed["right_hand_index_0_joint"])
+    assert reached["right_hand_index_0_joint"] != pytest.approx(
+        robot.config.hands["right"].closed["right_hand_index_0_joint"]
+    )
