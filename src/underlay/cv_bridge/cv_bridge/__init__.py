@@ -2,6 +2,11 @@
 """Images between ROS messages and OpenCV."""
 
 from cv_bridge.core import CvBridge, CvBridgeError
-from cv_bridge.encodings import cv_type as getCvType
 
-__all__ = ["CvBridge", "CvBridgeError", "getCvType"]
+__all__ = ["CvBridge", "CvBridgeError"]
+
+
+def __getattr__(name: str) -> object:
+    if name in ("cvtColorForDisplay", "getCvType"):
+        raise NotImplementedError(f"cv_bridge.{name} is left out of this stand-in for ROS 2")
+    raise AttributeError(f"module 'cv_bridge' has no attribute '{name}'")

@@ -15,6 +15,13 @@ class CvBridgeError(TypeError):
     """An image cannot be converted as asked."""
 
 
+def _known(encoding: str) -> tuple[str, int, str]:
+    try:
+        return encodings.parse(encoding)
+    except RuntimeError as reason:
+        raise CvBridgeError(reason) from reason
+
+
 def _convert(image: np.ndarray, source: str, target: str) -> np.ndarray:
     try:
         return encodings.convert(image, source, target)
@@ -24,25 +31,6 @@ def _convert(image: np.ndarray, source: str, target: str) -> np.ndarray:
 
 class CvBridge:
     """Converts both ways; it has no state."""
-
-    def dtype_with_channels_to_cvtype2(self, dtype: np.dtype, n_channels: int) -> str:
-        """Generic encoding, such as "8UC3", of an array's type."""
-        return f"{encodings.depth_of(dtype)}C{n_channels}"
-
-    def cvtype2_to_dtype_with_channels(self, cvtype: int) -> tuple[str, int]:
-        """NumPy's type name and the number of channels of an OpenCV type."""
-        return ("uint8", "int8", "uint16", "int16", "int32", "float32", "float64")[cvtype & 7], (cvtype >> 3) + 1
-
-    def encoding_to_cvtype2(self, encoding: str) -> int:
-        """OpenCV's type of an encoding."""
-        try:
-            return encodings.cv_type(encoding)
-        except RuntimeError as reason:
-            raise CvBridgeError(reason) from reason
-
-    def encoding_to_dtype_with_channels(self, encoding: str) -> tuple[str, int]:
-        """NumPy's type name and the number of channels of an encoding."""
-        return self.cvtype2_to_dtype_with_channels(self.encoding_to_cvtype2(encoding))
 
     def imgmsg_to_cv2(self, img_msg: Image, desired_encoding: str = "passthrough") -> np.ndarray:
         """An image message as an array.
@@ -59,7 +47,7 @@ class CvBridge:
             CvBridgeError: an encoding is not known, or there is no way to the desired one.
             TypeError: there is less data than height and step say.
         """
-        name, channels = self.encoding_to_dtype_with_channels(img_msg.encoding)
+        _, channels, name = _known(img_msg.encoding)
         dtype = np.dtype(name).newbyteorder(">" if img_msg.is_bigendian else "<")
         data = np.asarray(img_msg.data, dtype) if isinstance(img_msg.data, list) else img_msg.data
         shape = (img_msg.height, img_msg.step // dtype.itemsize // channels)
@@ -83,12 +71,13 @@ class CvBridge:
         """
         if not isinstance(cvim, (np.ndarray, np.generic)):
             raise TypeError("Your input type is not a numpy array")
-        found = self.dtype_with_channels_to_cvtype2(cvim.dtype, 1 if cvim.ndim < 3 else cvim.shape[2])
+        channels = 1 if cvim.ndim < 3 else cvim.shape[2]
+        found = f"{encodings.depth_of(cvim.dtype)}C{channels}"
         message = Image(height=cvim.shape[0], width=cvim.shape[1])
         if header is not None:
             message.header = header
         message.encoding = found if encoding == "passthrough" else encoding
-        if self.encoding_to_cvtype2(message.encoding) != encodings.cv_type(found):
+        if _known(message.encoding)[1:] != (channels, cvim.dtype.name):
             raise CvBridgeError(f"encoding specified as {encoding}, but image has incompatible type {found}")
         message.is_bigendian = cvim.dtype.byteorder == ">"
         message.data.frombytes(np.ascontiguousarray(cvim).reshape(-1).view(np.uint8).data)

@@ -10,52 +10,34 @@ _DEPTHS = {"8U": "uint8", "8S": "int8", "16U": "uint16", "16S": "int16", "32S": 
     "64F": "float64"
 }
 _GENERIC = re.compile(r"(8U|8S|16U|16S|32S|32F|64F)(?:C([0-9]+))?")
-# Colour of each encoding; its channels and depth.
-_COLORS = {"yuv422": ("UYVY", 2, "8U"), "yuv422_yuy2": ("YUY2", 2, "8U")}
+# Colour of each encoding; its channels and NumPy type.
+_COLORS = {"yuv422": ("UYVY", 2, "uint8"), "yuv422_yuy2": ("YUY2", 2, "uint8")}
 for _bits in (8, 16):
-    _COLORS[f"mono{_bits}"] = ("GRAY", 1, f"{_bits}U")
+    _COLORS[f"mono{_bits}"] = ("GRAY", 1, f"uint{_bits}")
     for _name in ("rgb", "bgr", "rgba", "bgra"):
-        _COLORS[f"{_name}{_bits}"] = (_name.upper(), len(_name), f"{_bits}U")
+        _COLORS[f"{_name}{_bits}"] = (_name.upper(), len(_name), f"uint{_bits}")
     # OpenCV names a pattern by its second row.
     for _name, _code in (("rggb", "BG"), ("bggr", "RG"), ("gbrg", "GR"), ("grbg", "GB")):
-        _COLORS[f"bayer_{_name}{_bits}"] = (f"Bayer{_code}", 1, f"{_bits}U")
+        _COLORS[f"bayer_{_name}{_bits}"] = (f"Bayer{_code}", 1, f"uint{_bits}")
 
 
-def parse(encoding: str) -> tuple[str, int, str] | None:
-    """Colour ("" for none), number of channels and depth such as "8U"; None if the encoding is not known."""
-    if encoding in _COLORS:
-        return _COLORS[encoding]
-    found = _GENERIC.fullmatch(encoding)
-    return ("", int(found[2] or 1), found[1]) if found else None
-
-
-def dtype_of(depth: str) -> np.dtype:
-    """NumPy's type of a depth."""
-    return np.dtype(_DEPTHS[depth])
-
-
-def depth_of(dtype: np.dtype) -> str:
-    """Depth of a NumPy type. Raises KeyError for one that OpenCV lacks."""
-    return {name: depth for depth, name in _DEPTHS.items()}[dtype.name]
-
-
-def cv_type(encoding: str) -> int:
-    """OpenCV's number of an encoding.
+def parse(encoding: str) -> tuple[str, int, str]:
+    """Colour ("" for none), number of channels and NumPy type.
 
     Raises:
         RuntimeError: the encoding is not known.
     """
-    parsed = parse(encoding)
-    if parsed is None:
-        raise RuntimeError(f"Unrecognized image encoding [{encoding}]")
-    return list(_DEPTHS).index(parsed[2]) + ((parsed[1] - 1) << 3)
-
-
-def _known(encoding: str) -> tuple[str, int, str]:
-    parsed = parse(encoding)
-    if parsed is None:
+    if encoding in _COLORS:
+        return _COLORS[encoding]
+    found = _GENERIC.fullmatch(encoding)
+    if found is None:
         raise RuntimeError(f"Unknown encoding {encoding}")
-    return parsed
+    return "", int(found[2] or 1), _DEPTHS[found[1]]
+
+
+def depth_of(dtype: np.dtype) -> str:
+    """Depth, such as "8U", of a NumPy type. Raises KeyError for one that OpenCV lacks."""
+    return {name: depth for depth, name in _DEPTHS.items()}[dtype.name]
 
 
 def _color_code(source: str, target: str) -> int | None:
@@ -68,13 +50,13 @@ def _color_code(source: str, target: str) -> int | None:
     return getattr(cv2, name, None)
 
 
-def _change_depth(image: np.ndarray, source: str, target: str) -> np.ndarray:
-    scale = {("8U", "16U"): 65535 / 255, ("16U", "8U"): 255 / 65535}.get((source, target), 1.0)
-    wanted = dtype_of(target)
-    if wanted.kind == "f":
-        return (image * scale).astype(wanted) if scale != 1.0 else image.astype(wanted)
-    limits = np.iinfo(wanted)
-    return np.clip(np.rint(image * scale), limits.min, limits.max).astype(wanted)
+def _change_type(image: np.ndarray, target: str) -> np.ndarray:
+    scales = {("uint8", "uint16"): 65535 / 255, ("uint16", "uint8"): 255 / 65535}
+    scaled = image * scales.get((image.dtype.name, target), 1)
+    if np.dtype(target).kind == "f":
+        return scaled.astype(target)
+    limits = np.iinfo(target)
+    return np.clip(np.rint(scaled), limits.min, limits.max).astype(target)
 
 
 def convert(image: np.ndarray, source: str, target: str) -> np.ndarray:
@@ -90,8 +72,8 @@ def convert(image: np.ndarray, source: str, target: str) -> np.ndarray:
     """
     if source == target:
         return image.copy()
-    color, channels, depth = _known(source)
-    wanted_color, wanted_channels, wanted_depth = _known(target)
+    color, channels, _ = parse(source)
+    wanted_color, wanted_channels, wanted_type = parse(target)
     if not color and wanted_color:
         raise RuntimeError(f"[{source}] is not a color format. but [{target}] is. The conversion does not make sense")
     if not wanted_color and channels != wanted_channels:
@@ -111,4 +93,4 @@ def convert(image: np.ndarray, source: str, target: str) -> np.ndarray:
             raise RuntimeError(str(reason)) from reason
     elif not image.size:
         raise RuntimeError(f"cannot convert an empty image from [{source}] to [{target}]")
-    return _change_depth(image, depth, wanted_depth) if depth != wanted_depth else image.copy()
+    return _change_type(image, wanted_type) if image.dtype.name != wanted_type else image.copy()

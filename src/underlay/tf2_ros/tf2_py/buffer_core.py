@@ -3,7 +3,7 @@
 
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from geometry_msgs.msg import TransformStamped
@@ -26,7 +26,6 @@ Pose = tuple[Vector, Quaternion]
 
 IDENTITY: Pose = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0)
 DEFAULT_CACHE = 10_000_000_000  # [ns]
-NO_PARENT = "NO_PARENT"
 
 
 def _ns(time: AnyTime) -> int:
@@ -88,7 +87,6 @@ class BufferCore:
     def __init__(self, cache_time: Duration | None = None) -> None:
         self._cache_time = DEFAULT_CACHE if cache_time is None else cache_time.nanoseconds
         self._frames: dict[str, TimeCache | StaticCache | None] = {}  # None: known as a parent only
-        self._authority: dict[str, str] = {}
         self._lock = threading.RLock()
 
     def clear(self) -> None:
@@ -135,7 +133,6 @@ class BufferCore:
                 self._frames[child] = cache
             self._frames.setdefault(parent, None)
             if cache.insert(Sample(stamp, parent, translation, rotation)):
-                self._authority[child] = authority
                 return
         get_logger("tf2_buffer").warning(
             f"TF_OLD_DATA ignoring data from the past for frame {child} at time {seconds(stamp)} from {authority}"
@@ -143,26 +140,14 @@ class BufferCore:
 
     def can_transform_core(self, target_frame: str, source_frame: str, time: AnyTime) -> tuple[int, str]:
         """Whether a lookup would succeed (1 or 0), and why not."""
-        return self._can(
-            [(target_frame, source_frame, _ns(time))], target_frame=target_frame, source_frame=source_frame
-        )
-
-    def can_transform_full_core(
-        self, target_frame: str, target_time: AnyTime, source_frame: str, source_time: AnyTime, fixed_frame: str
-    ) -> tuple[int, str]:
-        """The same through a frame that is fixed in time."""
-        legs = [(target_frame, fixed_frame, _ns(target_time)), (fixed_frame, source_frame, _ns(source_time))]
-        return self._can(legs, target_frame=target_frame, source_frame=source_frame, fixed_frame=fixed_frame)
-
-    def _can(self, legs: list[tuple[str, str, int]], **frames: str) -> tuple[int, str]:
+        frames = {"target_frame": target_frame, "source_frame": source_frame}
         with self._lock:
-            for argument, frame in frames.items() if len(set(frames.values())) > 1 else ():
+            for argument, frame in frames.items() if target_frame != source_frame else ():
                 wrong = self._wrong_name(frame) or ("" if frame in self._frames else "frame does not exist")
                 if wrong:
                     return 0, f'Invalid frame ID "{frame}" passed to canTransform argument {argument} - {wrong}'
             try:
-                for target, source, time in legs:
-                    self._lookup(target, source, time)
+                self._lookup(target_frame, source_frame, _ns(time))
             except TransformException as reason:
                 return 0, str(reason)
         return 1, ""
@@ -179,47 +164,12 @@ class BufferCore:
                 self._validate(target_frame=target_frame, source_frame=source_frame)
             return _message(target_frame, source_frame, *self._lookup(target_frame, source_frame, _ns(time)))
 
-    def lookup_transform_full_core(
-        self, target_frame: str, target_time: AnyTime, source_frame: str, source_time: AnyTime, fixed_frame: str
-    ) -> TransformStamped:
-        """The same from one time to another, through a frame that is fixed in time."""
-        with self._lock:
-            self._validate(target_frame=target_frame, source_frame=source_frame, fixed_frame=fixed_frame)
-            fixed_from_source, _ = self._lookup(fixed_frame, source_frame, _ns(source_time))
-            target_from_fixed, time = self._lookup(target_frame, fixed_frame, _ns(target_time))
-        return _message(target_frame, source_frame, _compose(target_from_fixed, fixed_from_source), time)
-
     def get_latest_common_time(self, target_frame: str, source_frame: str) -> Time:
         """Newest time at which the transform between two frames is known."""
         with self._lock:
             self._validate(target_frame=target_frame, source_frame=source_frame)
             time = self._latest_common_time(target_frame, source_frame)
         return Time(nanoseconds=time, clock_type=ClockType.SYSTEM_TIME)
-
-    def all_frames_as_string(self) -> str:
-        """One sentence per frame that has a parent."""
-        with self._lock:
-            return "".join(
-                f"Frame {frame} exists with parent {cache.samples[-1].parent if cache.samples else NO_PARENT}.\n"
-                for frame, cache in self._frames.items()
-                if cache is not None
-            )
-
-    def all_frames_as_yaml(self) -> str:
-        """Parent, broadcaster, rate and times of each frame, as a YAML document."""
-        with self._lock:
-            return "".join(self._yaml()) if self._frames else "[]"
-
-    def _yaml(self) -> Iterator[str]:
-        for frame, cache in self._frames.items():
-            if cache is None or not cache.samples:
-                continue
-            newest, oldest = cache.samples[-1], cache.samples[0]
-            rate = len(cache.samples) * 1e9 / max(newest.stamp - oldest.stamp, 100_000)
-            yield f"{frame}: \n  parent: '{newest.parent}'\n  broadcaster: '{self._authority[frame]}'\n"
-            yield f"  rate: {rate:.3f}\n  most_recent_transform: {seconds(newest.stamp)}\n"
-            yield f"  oldest_transform: {seconds(oldest.stamp)}\n"
-            yield f"  buffer_length: {(newest.stamp - oldest.stamp) / 1e9:.3f}\n"
 
     @staticmethod
     def _wrong_name(frame: str) -> str:
@@ -276,7 +226,7 @@ class BufferCore:
         raise self._loop()
 
     def _loop(self) -> LookupException:
-        return LookupException(f"The tf tree is invalid because it contains a loop.\n{self.all_frames_as_string()}\n")
+        return LookupException(f"The tf tree is invalid because it contains a loop.\n{sorted(self._frames)}\n")
 
     def _newest(self, frame: str) -> int:
         cache = self._frames.get(frame)

@@ -29,3 +29,9 @@ __all__ = [
     "TransformException",
     "TransformListener",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name[0].isupper():
+        raise NotImplementedError(f"tf2_ros.{name} is left out of this stand-in for ROS 2")
+    raise AttributeError(f"module 'tf2_ros' has no attribute '{name}'")
