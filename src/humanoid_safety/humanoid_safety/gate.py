@@ -292,6 +292,10 @@ class SafetyGate:
             fresh,
         )
 
+    def pose(self) -> np.ndarray:
+        """Where the joints that may be commanded are commanded to be, else measured, (n,) [rad]; NaN where neither."""
+        return np.where(self._commanded, self.limiter.position, self._measured)
+
     def report(self, steady: float) -> Report:
         """State and what was taken from requests since the last report."""
         now = self._time.at(steady)

@@ -9,6 +9,7 @@ import numpy as np
 
 from humanoid_description import Robot
 from humanoid_safety.limits import JointLimits
+from humanoid_safety.self_distance import SelfDistance
 
 
 def commanded_limits(robot: Robot) -> JointLimits:
@@ -24,10 +25,20 @@ def other_joints(robot: Robot) -> tuple[str, ...]:
     return tuple(joint for joint in robot.joints if joint not in commanded)
 
 
+def fingers(robot: Robot) -> set[str]:
+    """Joints that move fingers."""
+    return {joint for hand in robot.config.hands.values() for joint in robot.config.groups[hand.group]}
+
+
+def self_distance(robot: Robot) -> SelfDistance:
+    """Distances between the bodies that the joints that may be commanded move."""
+    return SelfDistance(robot, robot.group(*robot.config.commanded), fingers(robot))
+
+
 def allowed_deviation(robot: Robot, limit: float) -> np.ndarray:
     """Allowed difference of measured and commanded position of the joints that may be commanded, (n,) [rad].
 
     Infinite for fingers: what they hold keeps them from closing.
     """
-    fingers = {joint for hand in robot.config.hands.values() for joint in robot.config.groups[hand.group]}
-    return np.array([math.inf if j in fingers else limit for j in robot.group(*robot.config.commanded)])
+    may_be_blocked = fingers(robot)
+    return np.array([math.inf if j in may_be_blocked else limit for j in robot.group(*robot.config.commanded)])

@@ -19,14 +19,15 @@ from std_srvs.srv import SetBool, Trigger
 import humanoid_description
 from humanoid_core import convert, endpoints, ros
 from humanoid_core.errors import HumanoidError
-from humanoid_interfaces.msg import CommandStatus, SafetyStatus, SourceStatus, StageTrace
+from humanoid_interfaces.msg import StageTrace
 from humanoid_interfaces.srv import SelectSource
 from humanoid_safety.dead_man import engaged
 from humanoid_safety.gate import Command, SafetyGate
 from humanoid_safety.grid import StepGrid
 from humanoid_safety.parameters import gate_settings
-from humanoid_safety.robot_limits import allowed_deviation, commanded_limits, other_joints
+from humanoid_safety.robot_limits import allowed_deviation, commanded_limits, other_joints, self_distance
 from humanoid_safety.states import State
+from humanoid_safety.status_messages import command_status, safety_status
 
 _LEVELS = {State.HOLD: ros.Diagnostics.OK, State.ACTIVE: ros.Diagnostics.OK, State.SOFT_STOP: ros.Diagnostics.WARN}
 _LOOK = 0.008  # [s] joint states are looked at 100 times a second: watchdogs and take-overs need no more
@@ -50,9 +51,11 @@ class SafetyNode(Node):
         # State
         limits = commanded_limits(robot)
         self._gate = SafetyGate(limits, other_joints(robot), allowed_deviation(robot, deviation), settings)
+        self._distance = self_distance(robot)
         self._grid = StepGrid(self._gate.period_ns, settings.late_steps)
         self._command = JointState()
-        self._looked = 0.0  # when joint states were looked at, steady
+        self._seen = JointState()  # joint states looked at last
+        self._looked = 0.0  # when that was, steady
         self._reported: tuple[State, str] | None = None
         self._received: dict[int, int] = {}  # stamp of a target -> when it came, system clock; only while tracing
         # Outputs before inputs
@@ -100,8 +103,8 @@ class SafetyNode(Node):
         steady = time.monotonic()
         if steady - self._looked > _LOOK:
             self._looked = steady
-            message = deserialize_message(serialized, JointState)
-            self._gate.joint_state(message.name, np.array(message.position), steady)
+            self._seen = deserialize_message(serialized, JointState)
+            self._gate.joint_state(self._seen.name, np.array(self._seen.position), steady)
 
     def _on_operator(self, frame: bytes) -> None:
         try:
@@ -178,19 +181,14 @@ class SafetyNode(Node):
         if self._reported is None or self._reported[0] is not state:
             self.get_logger().info(f"{state.name}: {causes}")
         self._reported = (state, self._gate.arbiter.active)
-        status = SafetyStatus(state=int(state), reasons=report.causes, joint_names=self._gate.limits.names)
-        status.header.stamp = self.get_clock().now().to_msg()
-        status.joint_reasons = array("I", report.joint_reasons.tobytes())
-        status.interference = array("d", report.interference.tobytes())
-        status.closest_distance = float("nan")
-        status.operator_age, status.robot_age = report.operator_age, report.robot_age
+        near = self._distance.nearest(self._gate.pose(), self._seen.name, self._seen.position)
+        status = safety_status(self.get_clock().now().to_msg(), report, self._gate.limits.names, near)
         self._safety_status.publish(status)
         self._diagnostics.update(_LEVELS.get(state, ros.Diagnostics.ERROR), f"{state.name}: {causes}")
 
     def _report_sources(self) -> None:
-        status = CommandStatus(active=self._gate.arbiter.active)
-        status.header.stamp = self.get_clock().now().to_msg()
-        status.sources = [SourceStatus(**vars(source)) for source in self._gate.sources(time.monotonic())]
+        sources = self._gate.sources(time.monotonic())
+        status = command_status(self.get_clock().now().to_msg(), self._gate.arbiter.active, sources)
         self._command_status.publish(status)
 
 
