@@ -26,11 +26,11 @@ KEYS = {
     "foxglove": None,
     "hypothesis": "python3-hypothesis",
     "jinja2": "python3-jinja2",
-    "lz4": None,
+    "lz4": "mcap-ros2-support",  # brings it
     "markupsafe": "python3-jinja2",
     "matplotlib": "python3-matplotlib",
-    "mcap": None,
-    "mcap_ros2": None,
+    "mcap": "mcap-ros2-support",  # brings it
+    "mcap_ros2": "mcap-ros2-support",
     "mujoco": "python3-mujoco-pip",
     "numpy": "python3-numpy",
     "PIL": "python3-pil",
@@ -39,7 +39,7 @@ KEYS = {
     "scipy": "python3-scipy",
     "websockets": "python3-websockets",
     "yaml": "python3-yaml",
-    "zstandard": None,
+    "zstandard": "mcap-ros2-support",  # brings it
 }
 
 
