@@ -14,7 +14,6 @@ import rclpy
 import yaml
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import HIDDEN_NODE_PREFIX, Node
-from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 
 _PATIENCE = 5.0  # [s] how long to wait for what was asked for by name; Fast DDS announces itself every 3 s
 
@@ -145,22 +144,3 @@ def fill(message: Any, values: dict[str, Any]) -> Any:
     except (AttributeError, AssertionError, TypeError, ValueError, KeyError) as exc:
         raise RuntimeError(f"Failed to populate field: {exc}") from exc
     return message
-
-
-def matching_qos(node: Node, topic: str) -> QoSProfile:
-    """A subscription's profile that all publishers match: as strict as the least strict of them."""
-    profile = QoSProfile(depth=10, reliability=QoSReliabilityPolicy.BEST_EFFORT)
-    offers = [info.qos_profile for info in node.get_publishers_info_by_topic(topic)]
-    for name, strict, lax in (
-        ("reliability", QoSReliabilityPolicy.RELIABLE, QoSReliabilityPolicy.BEST_EFFORT),
-        ("durability", QoSDurabilityPolicy.TRANSIENT_LOCAL, QoSDurabilityPolicy.VOLATILE),
-    ):
-        if offers:
-            number = sum(getattr(offer, name) == strict for offer in offers)
-            setattr(profile, name, strict if number == len(offers) else lax)
-            if 0 < number < len(offers):
-                print(
-                    f"Some, but not all, publishers are offering {strict}. Falling back to {lax} as it will connect "
-                    "to all publishers"
-                )
-    return profile

@@ -2,12 +2,14 @@
 """`ros2 topic`."""
 
 import math
+import statistics
 from collections import deque
 from typing import Any
 
 import rclpy
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.topic_or_service_is_hidden import topic_or_service_is_hidden
+from rosbag2_py._qos import request_for
 
 from . import _ros
 
@@ -31,7 +33,8 @@ def _echo(args):
                 done.set_result(True)
 
         kind = _ros.topic_type(node, args.topic_name, args.message_type)
-        node.create_subscription(kind, args.topic_name, show, _ros.matching_qos(node, args.topic_name))
+        offers = [info.qos_profile for info in node.get_publishers_info_by_topic(args.topic_name)]
+        node.create_subscription(kind, args.topic_name, show, request_for(args.topic_name, offers))
         rclpy.spin_until_future_complete(node, done)
 
 
@@ -57,8 +60,7 @@ def _hz(args):
                 printed = last
             elif last >= printed + 1.0 and intervals:
                 printed = last
-                mean = sum(intervals) / len(intervals)
-                deviation = math.sqrt(sum((x - mean) ** 2 for x in intervals) / len(intervals))
+                mean, deviation = statistics.fmean(intervals), statistics.pstdev(intervals)
                 print(
                     f"average rate: {1.0 / mean if mean > 0.0 else 0.0:.3f}\n\tmin: {min(intervals):.3f}s "
                     f"max: {max(intervals):.3f}s std dev: {deviation:.5f}s window: {len(intervals)}"

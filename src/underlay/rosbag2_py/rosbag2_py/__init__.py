@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stand-in for ROS 2's `rosbag2_py`: bags as rosbag2 keeps them, written, read, recorded and played."""
+# ruff: noqa: F401
 
 from rosbag2_py._options import PlayOptions, RecordOptions
 from rosbag2_py._player import Player
@@ -16,24 +17,6 @@ from rosbag2_py._storage import (
     TopicMetadata,
 )
 from rosbag2_py._writer import SequentialWriter
-
-__all__ = [
-    "BagMetadata",
-    "ConverterOptions",
-    "FileInformation",
-    "Info",
-    "PlayOptions",
-    "Player",
-    "RecordOptions",
-    "Recorder",
-    "SequentialReader",
-    "SequentialWriter",
-    "StorageFilter",
-    "StorageOptions",
-    "TopicInformation",
-    "TopicMetadata",
-    "to_rclcpp_qos_vector",
-]
 
 
 def __getattr__(name: str) -> object:

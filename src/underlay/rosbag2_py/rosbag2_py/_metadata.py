@@ -14,21 +14,6 @@ from rosbag2_py._storage import BagMetadata, FileInformation, TopicInformation, 
 
 _FILE_NAME = "metadata.yaml"
 _ROOT = "rosbag2_bagfile_information"
-# In the order of the file.
-_FIELDS = (
-    "version",
-    "storage_identifier",
-    "duration",
-    "starting_time",
-    "message_count",
-    "topics_with_message_count",
-    "compression_format",
-    "compression_mode",
-    "relative_file_paths",
-    "files",
-    "custom_data",
-    "ros_distro",
-)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -65,15 +50,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, _qos.QoS):
         return _qos.encode(value)
     if dataclasses.is_dataclass(value):
-        names = [field.name for field in dataclasses.fields(value) if field.name != "id"]
+        names = [field.name for field in dataclasses.fields(value) if field.name not in ("id", "bag_size")]
         return {name: _plain(getattr(value, name)) for name in names}
     return [_plain(one) for one in value] if isinstance(value, list) else value
 
 
 def encode(metadata: BagMetadata) -> dict[str, Any]:
     """Metadata as plain data, in the order of the file."""
-    node = {name: _plain(getattr(metadata, name)) for name in _FIELDS}
-    return node | {"custom_data": dict(metadata.custom_data) or None}
+    return _plain(metadata) | {"custom_data": metadata.custom_data or None}
 
 
 def _topic(node: dict[str, Any]) -> TopicInformation:
@@ -90,7 +74,7 @@ def decode(node: dict[str, Any]) -> BagMetadata:
         RuntimeError: a key is missing or of the wrong type.
     """
     try:
-        known = {name: node[name] for name in _FIELDS if name in node or name in _FIELDS[:6]}
+        known = {field.name: node[field.name] for field in dataclasses.fields(BagMetadata) if field.name in node}
         known["custom_data"] = known.get("custom_data") or {}
         known["duration"] = Duration(**node["duration"])
         known["starting_time"] = Time(nanoseconds=node["starting_time"]["nanoseconds_since_epoch"])

@@ -83,7 +83,7 @@ def request_for(topic: str, offers: list[QoSProfile]) -> QoSProfile:
         ("durability", DurabilityPolicy.TRANSIENT_LOCAL, DurabilityPolicy.VOLATILE),
     ):
         count = sum(getattr(offer, name) == strict for offer in offers)
-        setattr(request, name, strict if count == len(offers) else lax)
+        setattr(request, name, strict if offers and count == len(offers) else lax)
         if 0 < count < len(offers):
             get_logger("rosbag2_storage").warning(
                 f'Some, but not all, publishers on topic "{topic}" offer {strict.name}. Falling back to {lax.name}, '

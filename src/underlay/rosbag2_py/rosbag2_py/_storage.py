@@ -76,21 +76,21 @@ class FileInformation:
 
 @dataclass(repr=False)
 class BagMetadata:
-    """What metadata.yaml says."""
+    """What metadata.yaml says, in its order."""
 
     version: int = METADATA_VERSION
-    bag_size: int = 0
     storage_identifier: str = ""
-    relative_file_paths: list[str] = field(default_factory=list)
-    files: list[FileInformation] = field(default_factory=list)
     duration: Duration = field(default_factory=Duration)
     starting_time: Time = field(default_factory=Time)
     message_count: int = 0
     topics_with_message_count: list[TopicInformation] = field(default_factory=list)
     compression_format: str = ""
     compression_mode: str = ""
+    relative_file_paths: list[str] = field(default_factory=list)
+    files: list[FileInformation] = field(default_factory=list)
     custom_data: dict[str, str] = field(default_factory=dict)
     ros_distro: str = ""
+    bag_size: int = 0  # not in the file
 
     def __repr__(self) -> str:
         """What `ros2 bag info` prints."""

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The buffer of transforms, ROS-free but for the messages."""
+# ruff: noqa: F401
 
 from tf2_py.buffer_core import BufferCore
 from tf2_py.exceptions import (
@@ -10,13 +11,3 @@ from tf2_py.exceptions import (
     TimeoutException,
     TransformException,
 )
-
-__all__ = [
-    "BufferCore",
-    "ConnectivityException",
-    "ExtrapolationException",
-    "InvalidArgumentException",
-    "LookupException",
-    "TimeoutException",
-    "TransformException",
-]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Transforms on topics: broadcasters, listener and buffer."""
+# ruff: noqa: F401
 
 from tf2_py import (
     BufferCore,
@@ -15,20 +16,6 @@ from tf2_ros.buffer import Buffer
 from tf2_ros.static_transform_broadcaster import StaticTransformBroadcaster
 from tf2_ros.transform_broadcaster import TransformBroadcaster
 from tf2_ros.transform_listener import TransformListener
-
-__all__ = [
-    "Buffer",
-    "BufferCore",
-    "ConnectivityException",
-    "ExtrapolationException",
-    "InvalidArgumentException",
-    "LookupException",
-    "StaticTransformBroadcaster",
-    "TimeoutException",
-    "TransformBroadcaster",
-    "TransformException",
-    "TransformListener",
-]
 
 
 def __getattr__(name: str) -> object:

@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fills a buffer from /tf and /tf_static."""
 
-from threading import Thread
-
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from tf2_msgs.msg import TFMessage
@@ -15,14 +12,13 @@ AUTHORITY = "default_authority"
 
 
 class TransformListener:
-    """Subscribes on a node; with `spin_thread` it also spins that node in a thread of its own."""
+    """Subscribes on a node, which somebody else spins."""
 
     def __init__(
         self,
         buffer: Buffer,
         node: Node,
         *,
-        spin_thread: bool = False,
         qos: QoSProfile | int | None = None,
         static_qos: QoSProfile | int | None = None,
     ) -> None:
@@ -38,21 +34,6 @@ class TransformListener:
         self.tf_static_sub = node.create_subscription(
             TFMessage, "/tf_static", self.static_callback, static_qos, callback_group=self.group
         )
-        if spin_thread:
-            self.executor = SingleThreadedExecutor()
-            self.dedicated_listener_thread = Thread(target=self._spin)
-            self.dedicated_listener_thread.start()
-
-    def _spin(self) -> None:
-        self.executor.add_node(self.node)
-        self.executor.spin()
-        self.executor.remove_node(self.node)
-
-    def __del__(self) -> None:
-        if hasattr(self, "dedicated_listener_thread"):
-            self.executor.shutdown()
-            self.dedicated_listener_thread.join()
-        self.unregister()
 
     def unregister(self) -> None:
         """Stop listening."""
