@@ -143,7 +143,7 @@ def test_dependencies_point_one_way():
     order = ["humanoid_interfaces", "humanoid_core", "humanoid_description"]
     for package in PACKAGES:
         manifest = ElementTree.parse(package / "package.xml").getroot()
-        needs = {element.text for element in manifest if element.tag.endswith("depend")}
+        needs = {element.text for element in manifest if element.tag in ("depend", "exec_depend")}
         ours = {name for name in needs if name.startswith("humanoid_")}
         if package.name in order:
             assert ours <= set(order[: order.index(package.name)]), package.name
