@@ -30,10 +30,3 @@ class IfCondition(Condition):
                 f"expanded from '{origin}'"
             )
         return _VALUES[text]
-
-
-class UnlessCondition(IfCondition):
-    """Met if the expression says false."""
-
-    def _predicate_func(self, context) -> bool:
-        return not super()._predicate_func(context)

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import rclpy
 from geometry_msgs.msg import TransformStamped
-from rcl_interfaces.msg import SetParametersResult
+from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.experimental import EventsExecutor
 from rclpy.node import Node
-from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.signals import SignalHandlerOptions
@@ -19,7 +18,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
 
-from robot_state_publisher.kinematics import MOVING, DescriptionError, Joint, Motion, read_joints
+from robot_state_publisher.kinematics import MOVING, Joint, Motion, read_joints
 from robot_state_publisher.wire import JointStateLayout, TransformWriter
 
 
@@ -40,29 +39,31 @@ class RobotStatePublisherNode(Node):
 
     def __init__(self, **options) -> None:
         super().__init__("robot_state_publisher", **options)
-        urdf = self.declare_parameter("robot_description", "").value
-        self.declare_parameter("publish_frequency", 20.0)
-        self.declare_parameter("frame_prefix", "")
-        self.declare_parameter("ignore_timestamp", False)
+        fixed = ParameterDescriptor(read_only=True)
+        urdf = self.declare_parameter("robot_description", "", fixed).value
+        frequency = self.declare_parameter("publish_frequency", 20.0, fixed).value
         if not urdf:
             raise RuntimeError("robot_description parameter must not be empty")
-        checked = self._check(self.get_parameters(["robot_description", "publish_frequency"]))
-        if not checked.successful:
-            raise RuntimeError(checked.reason)
-        self._read_parameters()
+        if not 0 <= frequency <= 1000:
+            raise RuntimeError("publish_frequency must be between 0.0 and 1000.0")
+        self._interval = int(1000 / frequency) * 1_000_000 if frequency else 0  # whole milliseconds, as upstream
+        joints = read_joints(urdf)
+        self._moving = [joint for joint in joints if joint.type in MOVING]
 
         self._last_callback = 0
         self._last_published: dict[str, int] = {}
         self._streams: list[Stream] = []
-        self._moving: dict[str, Joint] = {}
 
         self._tf = TransformBroadcaster(self)
         self._tf_static = StaticTransformBroadcaster(self)
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._description = self.create_publisher(String, "robot_description", latched)
-        self._set_up(urdf)
-        self.add_on_set_parameters_callback(self._check)
-        self.add_post_set_parameters_callback(self._on_parameters)
+        self._description.publish(String(data=urdf))
+        # A planar joint counts as fixed and a floating one is left out, as upstream does.
+        self._tf_static.sendTransform(
+            [self._fixed_transform(joint) for joint in joints if joint.type not in (*MOVING, "floating")]
+        )
+        self.get_logger().info("Robot initialized")
         self.create_subscription(
             JointState,
             "joint_states",
@@ -72,50 +73,14 @@ class RobotStatePublisherNode(Node):
             raw=True,
         )
 
-    def _read_parameters(self) -> None:
-        self._prefix = self.get_parameter("frame_prefix").value
-        self._ignore_timestamp = self.get_parameter("ignore_timestamp").value
-        frequency = self.get_parameter("publish_frequency").value
-        self._interval = int(1000 / frequency) * 1_000_000 if frequency else 0  # whole milliseconds, as upstream
-
-    def _check(self, parameters: list[Parameter]) -> SetParametersResult:
-        for parameter in parameters:
-            if parameter.name == "robot_description":
-                if not parameter.value:
-                    return SetParametersResult(successful=False, reason="Empty URDF is not allowed")
-                try:
-                    read_joints(parameter.value)
-                except DescriptionError as reason:
-                    return SetParametersResult(successful=False, reason=str(reason))
-            if parameter.name == "publish_frequency" and not 0 <= parameter.value <= 1000:
-                return SetParametersResult(successful=False, reason="publish_frequency must be between 0.0 and 1000.0")
-        return SetParametersResult(successful=True)
-
-    def _on_parameters(self, parameters: list[Parameter]) -> None:
-        self._read_parameters()
-        self._streams.clear()  # frame names may have changed
-        for parameter in parameters:
-            if parameter.name == "robot_description":
-                self._set_up(parameter.value)
-
-    def _set_up(self, urdf: str) -> None:
-        joints = read_joints(urdf)
-        self._moving = {joint.name: joint for joint in joints if joint.type in MOVING}
-        self._description.publish(String(data=urdf))
-        # A planar joint counts as fixed and a floating one is left out, as upstream does.
-        fixed = [joint for joint in joints if joint.type not in (*MOVING, "floating")]
-        now = self.get_clock().now().to_msg()
-        transforms = []
-        for joint in fixed:
-            transform = TransformStamped(child_frame_id=self._prefix + joint.child)
-            transform.header.stamp = now
-            transform.header.frame_id = self._prefix + joint.parent
-            move, turn = transform.transform.translation, transform.transform.rotation
-            move.x, move.y, move.z = joint.position.tolist()
-            turn.x, turn.y, turn.z, turn.w = joint.rotation.tolist()
-            transforms.append(transform)
-        self._tf_static.sendTransform(transforms)
-        self.get_logger().info("Robot initialized")
+    def _fixed_transform(self, joint: Joint) -> TransformStamped:
+        transform = TransformStamped(child_frame_id=joint.child)
+        transform.header.stamp = self.get_clock().now().to_msg()
+        transform.header.frame_id = joint.parent
+        move, turn = transform.transform.translation, transform.transform.rotation
+        move.x, move.y, move.z = joint.position.tolist()
+        turn.x, turn.y, turn.z, turn.w = joint.rotation.tolist()
+        return transform
 
     def _stream(self, raw: bytes) -> Stream:
         for stream in self._streams:
@@ -124,13 +89,13 @@ class RobotStatePublisherNode(Node):
         layout = JointStateLayout(raw)
         place = {name: index for index, name in reversed(list(enumerate(layout.names)))}
         joints, terms = [], []
-        for joint in self._moving.values():
+        for joint in self._moving:
             leader, scale, offset = (joint.name, 1.0, 0.0) if joint.name in place else joint.mimic or ("", 0.0, 0.0)
             if leader in place:
                 joints.append(joint)
                 terms.append((place[leader], scale, offset))
         index, scales, offsets = np.array(terms).reshape(-1, 3).T
-        frames = [(self._prefix + joint.parent, self._prefix + joint.child) for joint in joints]
+        frames = [(joint.parent, joint.child) for joint in joints]
         stream = Stream(layout, index.astype(int), scales, offsets, Motion(joints), TransformWriter(frames))
         self._streams = [stream, *self._streams[:7]]
         return stream
@@ -152,7 +117,7 @@ class RobotStatePublisherNode(Node):
         sec, nanosec = layout.stamp(raw)
         stamp = sec * 1_000_000_000 + nanosec
         last = min((self._last_published.get(name, 0) for name in layout.names), default=now)
-        if not self._ignore_timestamp and stamp < min(last, now) + self._interval:
+        if stamp < min(last, now) + self._interval:
             return
         q = layout.positions(raw)[stream.index] * stream.scale + stream.offset
         self._tf.pub_tf.publish(stream.writer.write(sec, nanosec, stream.motion(q)))

@@ -69,7 +69,6 @@ def _record_arguments(add):
     add("-s", "--storage", dest="storage_id", default="mcap", choices=["mcap"], help="Storage identifier")
     add("-b", "--max-bag-size", type=int, default=0, dest="max_bagfile_size", help="Bytes; 0 does not split")
     add("-d", "--max-bag-duration", type=int, default=0, dest="max_bagfile_duration", help="Seconds; 0 does not split")
-    add("--storage-preset-profile", default="none", help="Preset configuration of the storage")
 
 
 def _play_arguments(add):

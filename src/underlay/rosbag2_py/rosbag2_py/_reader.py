@@ -120,10 +120,6 @@ class SequentialReader:
             raise NotImplementedError("rosbag2_cpp: a filter while messages are being read")
         self._filter = storage_filter
 
-    def reset_filter(self) -> None:
-        """Return all topics."""
-        self.set_filter(StorageFilter())
-
     def has_next(self) -> bool:
         """Whether a message is left."""
         self._opened()

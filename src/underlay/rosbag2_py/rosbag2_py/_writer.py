@@ -3,7 +3,6 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 from mcap.writer import CompressionType, Writer
 from rclpy.duration import Duration
@@ -24,24 +23,16 @@ from rosbag2_py._storage import (
 _NEVER = 2**63 - 1  # starting time of a file without messages [ns]
 _MINIMUM_SPLIT_SIZE = 1024  # [bytes]
 _CHUNK = 768 * 1024  # [bytes]
-# The library knows one compression level, so the two zstd presets differ in chunk size only.
-_PRESETS: dict[str, dict[str, Any]] = {
-    "none": {},
-    "fastwrite": {"use_chunking": False},
-    "zstd_fast": {"compression": CompressionType.ZSTD},
-    "zstd_small": {"compression": CompressionType.ZSTD, "chunk_size": 4 * 1024 * 1024},
-}
 
 
 class _File:
     """One MCAP file being written."""
 
-    def __init__(self, path: Path, preset: str) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         self.start, self.end, self.count = _NEVER, 0, 0
         self._stream = path.open("wb")
-        settings: dict[str, Any] = {"chunk_size": _CHUNK, "compression": CompressionType.NONE, "enable_crcs": False}
-        self.writer = Writer(self._stream, **(settings | _PRESETS[preset]))
+        self.writer = Writer(self._stream, chunk_size=_CHUNK, compression=CompressionType.NONE, enable_crcs=False)
         self.writer.start(profile="ros2")
         self._schemas: dict[str, int] = {}
         self.channels: dict[str, int] = {}
@@ -90,7 +81,7 @@ class SequentialWriter:
 
         Raises:
             RuntimeError: the folder exists, or the options make no sense.
-            NotImplementedError: writing SQLite, or a change of serialization format.
+            NotImplementedError: writing SQLite, a preset profile, or a change of serialization format.
         """
         if self._files:
             return
@@ -103,11 +94,8 @@ class SequentialWriter:
             raise RuntimeError(f"Bag directory already exists ({folder}), can't overwrite existing bag")
         if options.storage_id not in ("", "mcap"):
             raise RuntimeError("No storage could be initialized. Abort")
-        if (options.storage_preset_profile or "none") not in _PRESETS:
-            raise RuntimeError(
-                "unknown MCAP storage preset profile (valid options are 'none', 'fastwrite', 'zstd_fast', "
-                f"'zstd_small'): {options.storage_preset_profile}"
-            )
+        if options.storage_preset_profile not in ("", "none"):
+            raise NotImplementedError(f"rosbag2_storage_mcap: preset profile {options.storage_preset_profile}")
         if 0 < options.max_bagfile_size < _MINIMUM_SPLIT_SIZE:
             raise RuntimeError(
                 f"Invalid bag splitting size given. Please provide a value greater than {_MINIMUM_SPLIT_SIZE}. "
@@ -135,7 +123,7 @@ class SequentialWriter:
     def _open_file(self) -> None:
         folder = Path(self._options.uri)
         path = folder / f"{folder.name}_{len(self._files)}.mcap"
-        self._files.append(_File(path, self._options.storage_preset_profile or "none"))
+        self._files.append(_File(path))
         self._files[-1].tell(self._metadata())
         for info, definition in self._topics.values():
             self._files[-1].create_topic(info.topic_metadata, definition)

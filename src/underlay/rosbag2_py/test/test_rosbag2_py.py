@@ -109,9 +109,9 @@ def test_order_filter_and_seek(tmp_path: Path) -> None:
     reader.set_filter(rosbag2_py.StorageFilter(topics=["/b"]))
     assert [reader.read_next()[::2] for _ in range(3)] == [("/b", 5), ("/b", 10), ("/b", 20)]
     with pytest.raises(NotImplementedError):
-        reader.reset_filter()
+        reader.set_filter(rosbag2_py.StorageFilter())
     reader.seek(15)
-    reader.reset_filter()
+    reader.set_filter(rosbag2_py.StorageFilter())
     assert [reader.read_next()[::2] for _ in range(2)] == [("/a", 20), ("/b", 20)]
 
 

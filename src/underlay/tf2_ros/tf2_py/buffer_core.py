@@ -7,10 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from geometry_msgs.msg import TransformStamped
-from rclpy.clock import ClockType
 from rclpy.duration import Duration
 from rclpy.logging import get_logger
-from rclpy.time import Time
 
 from tf2_py.exceptions import (
     ConnectivityException,
@@ -163,13 +161,6 @@ class BufferCore:
             if target_frame != source_frame:
                 self._validate(target_frame=target_frame, source_frame=source_frame)
             return _message(target_frame, source_frame, *self._lookup(target_frame, source_frame, _ns(time)))
-
-    def get_latest_common_time(self, target_frame: str, source_frame: str) -> Time:
-        """Newest time at which the transform between two frames is known."""
-        with self._lock:
-            self._validate(target_frame=target_frame, source_frame=source_frame)
-            time = self._latest_common_time(target_frame, source_frame)
-        return Time(nanoseconds=time, clock_type=ClockType.SYSTEM_TIME)
 
     @staticmethod
     def _wrong_name(frame: str) -> str:
