@@ -43,6 +43,7 @@ def measure(seconds: float) -> dict[str, Figure]:
         passed.clear()
         before = rig.cpu()
         rig.spin(seconds)
+        rig.check_commanding("teleop")
         spent = {name: 100.0 * (value - before[name]) / seconds for name, value in rig.cpu().items()}
     # The last frames may still be on their way.
     frames = sorted(passed["device"])[:-100]

@@ -18,7 +18,7 @@ from std_srvs.srv import SetBool
 
 from bench.report import BenchError
 from humanoid_core import endpoints, ros
-from humanoid_interfaces.msg import CommandStatus
+from humanoid_interfaces.msg import CommandStatus, SafetyStatus
 
 REPOSITORY = Path(__file__).parents[1]
 ROBOT_CONFIG = REPOSITORY / "config" / "robots" / "unitree_g1.yaml"
@@ -46,7 +46,9 @@ class Rig:
         rclpy.init()
         self.node = Node("bench")
         self.commanding = ""
+        self._stopped: list[str] = []  # why the limiter stopped last
         ros.subscribe(self.node, endpoints.COMMAND_STATUS, self._on_command_status)
+        ros.subscribe(self.node, endpoints.SAFETY_STATUS, self._on_safety_status)
         self._engage = ros.client(self.node, endpoints.SAFETY_ENGAGE)
         self._executor = EventsExecutor()
         self._executor.add_node(self.node)
@@ -59,7 +61,21 @@ class Rig:
     def _on_command_status(self, message: CommandStatus) -> None:
         self.commanding = message.active
 
-    def engage(self, source: str, seconds: float = 40.0) -> None:
+    def _on_safety_status(self, message: SafetyStatus) -> None:
+        if message.state != SafetyStatus.ACTIVE:
+            self._stopped = list(message.reasons)
+
+    def check_commanding(self, source: str) -> None:
+        """Make sure that a source still commands.
+
+        Raises:
+            BenchError: it does not, and why.
+        """
+        if self.commanding != source:
+            load = os.getloadavg()[0]
+            raise BenchError(f"the limiter stopped meanwhile ({'; '.join(self._stopped)}); the load is {load:.1f}")
+
+    def engage(self, source: str, seconds: float = 90.0) -> None:
         """Engage the limiter, and wait until a source commands.
 
         Raises:

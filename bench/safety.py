@@ -102,6 +102,7 @@ def _share_of_a_core(seconds: float) -> float:
         rig.spin(2.0)
         before = rig.cpu()["safety"]
         rig.spin(seconds)
+        rig.check_commanding("teleop")
         return 100.0 * (rig.cpu()["safety"] - before) / seconds
 
 
