@@ -147,7 +147,7 @@ class SafetyGate:
         self._measured = np.full(n, np.nan)
         self._measured_names: list[str] = []
         self._measured_columns = np.zeros(0, dtype=int)
-        self.measured_refused = 0
+        self._measured_refused = 0
         self._deviates_since: float | None = None
         self._commanded = np.zeros(n, dtype=bool)
         self._asked = np.zeros(n, dtype=bool)
@@ -191,12 +191,12 @@ class SafetyGate:
         if names != self._measured_names:
             found = {name: i for i, name in enumerate(names)}
             if any(joint not in found for joint in self._index):
-                self.measured_refused += 1
+                self._measured_refused += 1
                 return
             self._measured_names = list(names)
             self._measured_columns = np.array([found[joint] for joint in self._index])
         if len(position) != len(names) or not np.isfinite(position).all():
-            self.measured_refused += 1
+            self._measured_refused += 1
             return
         self._measured = position[self._measured_columns]
         self._robot.beat(now)
@@ -330,9 +330,12 @@ class SafetyGate:
             for name, source in self.arbiter.sources.items()
         ]
 
-    def refused(self, source: str) -> dict[str, int]:
-        """How many messages of a source were refused, per reason."""
-        return {fault.value: count for fault, count in self._inlets[source].refused.items()}
+    def refused(self) -> dict[str, int]:
+        """How many messages were refused, per source and reason."""
+        counts = {"joint_states": self._measured_refused} if self._measured_refused else {}
+        for source, inlet in self._inlets.items():
+            counts |= {f"{source}: {fault.value}": count for fault, count in inlet.refused.items()}
+        return counts
 
     # --- inside ---
 

@@ -184,7 +184,8 @@ class SafetyNode(Node):
         near = self._distance.nearest(self._gate.pose(), self._seen.name, self._seen.position)
         status = safety_status(self.get_clock().now().to_msg(), report, self._gate.limits.names, near)
         self._safety_status.publish(status)
-        self._diagnostics.update(_LEVELS.get(state, ros.Diagnostics.ERROR), f"{state.name}: {causes}")
+        level = _LEVELS.get(state, ros.Diagnostics.ERROR)
+        self._diagnostics.update(level, f"{state.name}: {causes}", **self._gate.refused())
 
     def _report_sources(self) -> None:
         sources = self._gate.sources(time.monotonic())

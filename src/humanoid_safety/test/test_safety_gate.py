@@ -389,7 +389,8 @@ def test_broken_joint_states_are_not_used():
     gate.joint_state(["shoulder"], np.array([0.0]), bench.steady)
     gate.joint_state([*JOINTS], np.array([0.0, np.nan, 0.0, 0.0]), bench.steady)
     gate.joint_state([*JOINTS], np.zeros(3), bench.steady)
-    assert gate.measured_refused == 3
+    gate.targets("teleop", ["knee"], np.zeros(1), bench.now_ns, bench.now_ns, bench.steady)
+    assert gate.refused() == {"joint_states": 3, "teleop: joint that is not handed over": 1}
 
 
 def test_grant_ends_with_a_stop():
