@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Self-collision: distances of the pairs that are near, and how fast joints may let them approach.
 
-Pairs that are far are not measured in each tick: a joint that moves by dq moves every point beyond it by at most dq
-times its lever, so a lower bound of each pair's distance is known from the last measurement, and only pairs whose bound
-falls below the watched distance are measured again.
+Pairs that are far are not measured in each tick. A joint that moves by dq moves every point beyond it by at most dq
+times its lever, so a lower bound of each pair's distance is known from the last measurement; for a while after it, the
+gradient measured then says more exactly how the distance changes. Only pairs whose bound falls below the distance that
+they need to stop are measured again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pinocchio as pin
+
+TRUSTED_WAY = 0.02  # [m] that a pair may move against each other before its gradient is out of date
+TURNING = 0.15  # of the fastest possible approach: what the gradient may miss on that way
 
 
 @dataclass(frozen=True)
@@ -72,23 +76,29 @@ class SelfCollision:
         self._near, self._watch, self._acceleration = near, watch, acceleration
         self._bounds = np.zeros(len(first))  # no pair is nearer than this [m]
         self._closing = np.zeros(len(first))  # no pair approaches faster than this [m/s]
+        self._gradients = np.zeros(shape)  # when last measured
+        self._way = np.full(len(first), np.inf)  # moved since then at most [m]
         self.nearest = (float("nan"), "", "")
 
     def reset(self, data: pin.Data) -> None:
         """Measure every pair at the configuration whose kinematics `data` holds; nothing moves."""
         pin.updateGeometryPlacements(self._model, data, self._geometry, self._data)
         for pair in range(len(self._bounds)):
-            self._bounds[pair] = self._distance(pair).min_distance
+            self._bounds[pair] = pin.computeDistance(self._geometry, self._data, pair).min_distance
         self._closing[:] = 0.0
+        self._way[:] = np.inf
 
     def moved(self, velocity: np.ndarray, dt: float) -> None:
         """Say how fast the joints moved (n,) [rad/s] and for how long [s]."""
-        self._closing = self._levers @ np.abs(velocity)
+        fastest = self._levers @ np.abs(velocity)
+        self._way += fastest * dt
+        likely = TURNING * fastest - self._gradients @ velocity
+        self._closing = np.where(self._way < TRUSTED_WAY, np.minimum(likely, fastest), fastest)
         self._bounds -= self._closing * dt
 
     def measure(self, data: pin.Data, velocity: np.ndarray) -> NearPairs:
         """Measure the pairs that matter at the configuration and velocity (n,) [rad/s] whose Jacobians `data` holds."""
-        stopping = self._near + self._closing**2 / (2.0 * self._acceleration)
+        stopping = self._near + np.maximum(self._closing, 0.0) ** 2 / (2.0 * self._acceleration)
         pairs = np.flatnonzero(self._bounds < np.minimum(stopping, self._watch))
         self.nearest = (float("nan"), "", "")
         if not pairs.size:
@@ -98,37 +108,31 @@ class SelfCollision:
         found = [pin.computeDistance(geometry, results, pair) for pair in pairs.tolist()]
         distances = np.array([result.min_distance for result in found])
         self._bounds[pairs] = distances
-        order = np.argsort(distances, kind="stable")
-        chosen = order[distances[order] < np.minimum(stopping[pairs[order]], self._watch)]
-        if not chosen.size:
-            return NearPairs(pairs[:0], distances[:0], np.zeros((0, self._model.nv)))
-        first, second = (name.rsplit("_", 1)[0] for name in self.names(pairs[chosen[0]]))
-        self.nearest = (float(distances[chosen[0]]), first, second)
-        chosen_pairs = pairs[chosen]
         geometric = np.array(
             [
-                np.concatenate((found[k].normal, found[k].getNearestPoint1(), found[k].getNearestPoint2()), axis=None)
-                for k in chosen
+                np.concatenate((pair.normal, pair.getNearestPoint1(), pair.getNearestPoint2()), axis=None)
+                for pair in found
             ]
         )
         normals = geometric[:, :3]
-        jacobian = data.J
-        linear, angular = normals @ jacobian[:3], jacobian[3:]
-        gradients = (linear + _crossed(geometric[:, 6:], normals) @ angular) * self._second[chosen_pairs]
-        gradients -= (linear + _crossed(geometric[:, 3:6], normals) @ angular) * self._first[chosen_pairs]
-        near = distances[chosen]
+        linear, angular = normals @ data.J[:3], data.J[3:]
+        gradients = (linear + _crossed(geometric[:, 6:], normals) @ angular) * self._second[pairs]
+        gradients -= (linear + _crossed(geometric[:, 3:6], normals) @ angular) * self._first[pairs]
+        self._gradients[pairs] = gradients
+        self._way[pairs] = 0.0
         closing = np.maximum(-(gradients @ velocity), 0.0)
-        urgent = near < self._near + closing * closing / self._acceleration
-        return NearPairs(chosen_pairs[urgent], near[urgent], gradients[urgent])
+        urgent = np.flatnonzero(distances < np.minimum(self._near + closing**2 / self._acceleration, self._watch))
+        urgent = urgent[np.argsort(distances[urgent], kind="stable")]
+        if urgent.size:
+            first, second = (name.rsplit("_", 1)[0] for name in self.names(pairs[urgent[0]]))
+            self.nearest = (float(distances[urgent[0]]), first, second)
+        return NearPairs(pairs[urgent], distances[urgent], gradients[urgent])
 
     def names(self, pair: int) -> tuple[str, str]:
         """The two links' geometry names of a pair."""
         item = self._geometry.collisionPairs[int(pair)]
         objects = self._geometry.geometryObjects
         return objects[item.first].name, objects[item.second].name
-
-    def _distance(self, pair: int) -> pin.coal.DistanceResult:
-        return pin.computeDistance(self._geometry, self._data, int(pair))
 
     def _lever_arms(self) -> np.ndarray:
         """Upper bound of how far any shape beyond each joint can be from the joint's origin (n,) [m]."""

@@ -40,6 +40,7 @@ PINCH_NEAR, PINCH_FAR = 0.015, 0.05  # [m] between the person's fingertips: touc
 PINCH_WEIGHT = 2.0  # against 1 of a fingertip's place
 REST_WEIGHT = 3e-3  # [m/rad] of staying where the fingers were
 ITERATIONS = 4
+ARRIVED = 1e-4  # [rad] from its goal a finger joint rests
 
 
 class HandRetargeter:
@@ -109,12 +110,14 @@ class HandRetargeter:
     def step(self, dt: float, follow: bool) -> None:
         """Move towards the goal for dt [s], or brake."""
         limits = self._limits
+        if not self.velocity.any() and (not follow or np.abs(self._goal - self.position).max() < ARRIVED):
+            return
         low, high = velocity_box(self.position, self.velocity, dt, limits)
         if follow:
             error = self._goal - self.position
             step = limits.acceleration * dt
             speed = np.sqrt(step * step + 2.0 * limits.acceleration * np.abs(error)) - step
-            wanted = np.copysign(speed, error)
+            wanted = np.where(np.abs(error) < ARRIVED, 0.0, np.copysign(speed, error))
         else:
             wanted = braking_velocity(self.velocity, dt, limits.acceleration)
         self.velocity = np.minimum(np.maximum(wanted, low), high)

@@ -96,7 +96,6 @@ class _ArmState:
         # Of the robot, base axes, from the chest
         self.wrist, self.wrist_turn, self.shoulder = np.zeros(3), _NO_TURN, np.zeros(3)
         self.rate, self.turn_rate = np.zeros(3), np.zeros(3)  # asked of the wrist in the last step
-        self.error = WristError()
 
 
 class Retargeter:
@@ -120,6 +119,8 @@ class Retargeter:
             velocity=settings.velocity_share * self.body.limits.velocity,
             acceleration=settings.acceleration_share * self.body.limits.acceleration,
         )
+        # Half of what the weakest joint of the waist brakes with
+        self._waist_braking = 0.5 * float(self._limits.acceleration[self.body.waist].min(initial=math.inf))
         self._data = self.body.model.createData()
         movers = np.concatenate([arm.joints for arm in self.body.arms.values()])
         watched = settings.collision_near, settings.collision_watch, settings.collision_acceleration
@@ -174,7 +175,7 @@ class Retargeter:
     @property
     def errors(self) -> dict[str, WristError]:
         """By side."""
-        return {side: arm.error for side, arm in self._arms.items()}
+        return {side: self._error(arm) for side, arm in self._arms.items()}
 
     @property
     def scale(self) -> float:
@@ -394,10 +395,15 @@ class Retargeter:
             self.counts.failed_steps += 1
             solved = brake
         self._move(solved, brake, dt)
-        for arm in self._arms.values():
-            self._measure_error(arm)
         for side, hand in self._hands.items():
             hand.step(dt, follow=self._arms[side].follower.state == FOLLOWING)
+
+    def _error(self, arm: _ArmState) -> WristError:
+        if arm.follower.state != FOLLOWING or arm.target is None:
+            return WristError()
+        difference = arm.target.position - arm.wrist
+        angle = rotations.angle(arm.wrist_turn, arm.target.rotation)
+        return WristError(math.sqrt(float(difference @ difference)), angle)
 
     def _watch_inputs(self, time: float) -> None:
         """Engage what asks for it and let go of what is lost."""
@@ -407,7 +413,7 @@ class Retargeter:
             if follower.state == FOLLOWING and not fresh:
                 follower.state = HOLDING
             if follower.state != FOLLOWING:
-                arm.rate, arm.turn_rate = np.zeros(3), np.zeros(3)
+                arm.target, arm.rate, arm.turn_rate = None, np.zeros(3), np.zeros(3)
                 if fresh and arm.wanted and arm.released:
                     arm.released = False
                     back = rotations.inverse(self._rest)
@@ -461,13 +467,13 @@ class Retargeter:
         """Velocities of the waist's joints towards the person's chest."""
         waist = self.body.waist
         turn = _turn(self._torso_turn, target.rotation)
-        acceleration = float(self._limits.acceleration[waist].min())
         rate = target.turn_rate + homing(
-            turn - target.turn_rate * dt, self._settings.error_rate, 0.5 * acceleration, dt
+            turn - target.turn_rate * dt, self._settings.error_rate, self._waist_braking, dt
         )
         rate = rate * min((time - self._chest.engaged_at) / SOFT_START, 1.0)
         jacobian = self._data.J[3:, waist]
-        normal = jacobian.T @ jacobian + 1e-4 * np.eye(len(waist))
+        normal = jacobian.T @ jacobian
+        normal.flat[:: len(waist) + 1] += 1e-4
         return np.minimum(np.maximum(np.linalg.solve(normal, jacobian.T @ rate), low[waist]), high[waist])
 
     def _arm_task(self, arm: _ArmState, time: float, dt: float, v: np.ndarray) -> ArmTask:
@@ -478,11 +484,12 @@ class Retargeter:
         # Where to
         target = arm.target = self._wanted(arm, time)
         reach = settings.reach_soft * side.reach, settings.reach_hard * side.reach
-        position = shoulder + soft_reach(target.position - shoulder, *reach)
-        ahead = target.velocity
-        if True:
-            next_position = shoulder + soft_reach(target.position + dt * target.velocity - shoulder, *reach)
-            ahead = (next_position - position) / dt
+        wanted = target.position - shoulder
+        reached = soft_reach(wanted, *reach)
+        position, ahead = target.position, target.velocity
+        if reached is not wanted:
+            position = shoulder + reached
+            ahead = (soft_reach(wanted + dt * ahead, *reach) - reached) / dt
         if settings.clutched:
             beyond = target.position - position
             excess = beyond - limited(beyond, settings.windup)
@@ -591,15 +598,6 @@ class Retargeter:
         self._update_kinematics()
         self._collision.moved(v, dt)
         self._near = self._collision.measure(self._data, v)
-
-    def _measure_error(self, arm: _ArmState) -> None:
-        if arm.follower.state != FOLLOWING or arm.target is None:
-            arm.error = WristError()
-            return
-        difference = arm.target.position - arm.wrist
-        arm.error = WristError(
-            math.sqrt(float(difference @ difference)), rotations.angle(arm.wrist_turn, arm.target.rotation)
-        )
 
 
 def _turn(a: np.ndarray, b: np.ndarray) -> np.ndarray:
