@@ -18,6 +18,7 @@ from humanoid_core.errors import HumanoidError
 HOLD, ACTIVE, SOFT_STOP, E_STOP = range(4)  # SafetyStatus
 UNSURE, SUCCESS, FAILURE = range(3)  # StopEpisode
 NANOSECONDS = 1_000_000_000
+_SHOWN = 4  # events of the scene in one line of progress
 _BREATH = 5.0  # [s, steady] before an interrupted episode is done again: a busy machine gets time to settle
 COMMANDED = ("joint_commands", "joint_targets")  # nobody commands before the robot is engaged
 
@@ -267,7 +268,8 @@ def _work(settings: Settings, world: World, head: str, begun: int) -> Generator[
     """
 
     def progress(w: World) -> str:
-        happened = f": {', '.join(w.events)}" if w.events else ""
+        shown, more = w.events[:_SHOWN], len(w.events) - _SHOWN
+        happened = f": {', '.join(shown)}{f' and {more} more' if more > 0 else ''}" if shown else ""
         w.events.clear()
         seconds = (w.now_ns - begun) / NANOSECONDS
         return f"{head} {seconds:.1f} s simulated at {w.time_scale:.2f} x, {w.recorded_bytes * 1e-6:.0f} MB{happened}"

@@ -268,6 +268,16 @@ def test_time_that_stands_still_ends_it():
         run(System(each_tick=halt).ready())
 
 
+def test_many_events_are_summed_up():
+    def collide(system: System, steady: float) -> None:
+        if system.world.held and len(system.world.events) < 7:
+            system.world.event("collision", "left_elbow_link")
+
+    system = System(each_tick=collide).ready()
+    run(system)
+    assert any(words.endswith("collision left_elbow_link and 3 more") for words in system.said)
+
+
 def test_progress_is_said_now_and_then():
     system = System(works=20.0).ready()
     system.world.recorded_bytes = 12_000_000
