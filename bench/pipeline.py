@@ -70,6 +70,6 @@ def measure(seconds: float) -> dict[str, Figure]:
     }
     missing = sum(stamp not in passed["safety"] for stamp in frames)
     figures["frames without a command"] = Figure(100.0 * missing / len(frames))
-    figures["retargeting, share of a core"] = Figure(spent["retargeting"])
-    figures["limiter, share of a core"] = Figure(spent["safety"])
+    figures["retargeting, share of a core, tracing"] = Figure(spent["retargeting"])
+    figures["limiter, share of a core, tracing"] = Figure(spent["safety"])
     return figures
