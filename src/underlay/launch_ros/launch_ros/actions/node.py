@@ -60,6 +60,7 @@ class Node(ExecuteProcess):
         ]
         normalize = normalize_to_list_of_substitutions
         self.__remappings = [(normalize(source), normalize(target)) for source, target in remappings or []]
+        self.expanded_remapping_rules: list[tuple[str, ...]] | None = None
         self.__final_node_name = None
         self.__expanded_name = self.UNSPECIFIED_NODE_NAME
         self.expanded_node_namespace = self.UNSPECIFIED_NODE_NAMESPACE
@@ -118,6 +119,7 @@ class Node(ExecuteProcess):
     def __add_remappings(self, context):
         rules = list(context.launch_configurations.get("ros_remaps", None) or [])
         rules += [tuple(perform_substitutions(context, name) for name in rule) for rule in self.__remappings]
+        self.expanded_remapping_rules = rules or None
         for source, target in rules:
             self.__extend_command("-r", f"{source}:={target}")
 
