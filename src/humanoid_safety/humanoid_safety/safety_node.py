@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import gc
 import time
-from array import array
 from functools import partial
 
 import numpy as np
@@ -21,6 +20,7 @@ from humanoid_core import convert, endpoints, ros
 from humanoid_core.errors import HumanoidError
 from humanoid_interfaces.msg import StageTrace
 from humanoid_interfaces.srv import SelectSource
+from humanoid_safety.command_message import CommandSerializer
 from humanoid_safety.dead_man import engaged
 from humanoid_safety.gate import Command, SafetyGate
 from humanoid_safety.grid import StepGrid
@@ -53,7 +53,7 @@ class SafetyNode(Node):
         self._gate = SafetyGate(limits, other_joints(robot), allowed_deviation(robot, deviation), settings)
         self._distance = self_distance(robot)
         self._grid = StepGrid(self._gate.period_ns, settings.late_steps)
-        self._command = JointState()
+        self._serializer = CommandSerializer()
         self._seen = JointState()  # joint states looked at last
         self._looked = 0.0  # when that was, steady
         self._reported: tuple[State, str] | None = None
@@ -156,14 +156,7 @@ class SafetyNode(Node):
             self._report()
 
     def _publish(self, command: Command) -> None:
-        message = self._command
-        stamp = message.header.stamp
-        stamp.sec, stamp.nanosec = divmod(command.stamp_ns, convert.NANOSECONDS)
-        if message.name != command.names:
-            message.name = command.names
-        message.position = array("d", command.position.tobytes())
-        message.velocity = array("d", command.velocity.tobytes())
-        self._commands.publish(message)
+        self._commands.publish(self._serializer.serialize(command))
         if self._trace is not None:
             self._publish_trace(self._trace, command)
 
