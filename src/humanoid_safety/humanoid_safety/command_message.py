@@ -40,4 +40,6 @@ class CommandSerializer:
         message = JointState(name=names, position=array("d", marks[0]), velocity=array("d", marks[1]))
         data = serialize_message(message)
         self._position_at, self._velocity_at = (data.index(mark.tobytes()) for mark in marks)
-        self._names, self._data = list(names), bytearray(data)
+        # The message ends with the number of efforts, 0; behind it the serializer leaves room that is no part of it.
+        end = self._velocity_at + marks[1].nbytes + 4
+        self._names, self._data = list(names), bytearray(data[:end])
