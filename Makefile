@@ -52,8 +52,8 @@ clean-all: clean
 	rm -rf .venv
 
 lock: prepare  ## pin requirements/environment.in anew
-	@$(ENV) python3 -m pip install -q uv && uv pip compile --universal --python-version 3.10 -q --no-emit-find-links \
-	    --no-emit-index-url requirements/environment.in -o requirements/environment.lock
+	@$(ENV) python3 -m pip install -q uv && uv pip compile --universal --python-version 3.10 --no-header -q \
+	    requirements/environment.in -o requirements/environment.lock
 
 prepare:
 	@$(PYTHON3) scripts/prepare.py

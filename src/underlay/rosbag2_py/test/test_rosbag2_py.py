@@ -19,7 +19,6 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
 DOMAIN = 25
-SAMPLES = Path(os.environ.get("HUMANOID_SAMPLES", "/work/shared/data")) / "rosbag"
 QOS = """- history: unknown
   depth: 0
   reliability: reliable
@@ -156,18 +155,18 @@ def test_definition_contains_what_it_refers_to() -> None:
     assert "uint32 nanosec" in tail
 
 
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason=f"the sample bags are not in {SAMPLES} (HUMANOID_SAMPLES)")
 @pytest.mark.parametrize(
     ("name", "count"),
     [("crazyflie_vicon_yx4bag", 3073), ("crazyflie_vicon_fly90bag", 1609), ("car_ins_start_a", 3168)],
 )
-def test_bags_of_stock_rosbag2(name: str, count: int) -> None:
-    found = _read(SAMPLES / name)
+def test_bags_of_stock_rosbag2(shared_data: Path, name: str, count: int) -> None:
+    bag = shared_data / "rosbag" / name
+    found = _read(bag)
     assert len(found) == count
     assert found == sorted(found, key=lambda one: one[1])
-    metadata = _metadata.read(SAMPLES / name)
+    metadata = _metadata.read(bag)
     if metadata.version == 9:  # what is read is written back to the letter, but for the depth, as upstream does
-        expected = (SAMPLES / name / "metadata.yaml").read_text().replace("depth: 0", "depth: 10")
+        expected = (bag / "metadata.yaml").read_text().replace("depth: 0", "depth: 10")
         assert _metadata.dump({"rosbag2_bagfile_information": _metadata.encode(metadata)}) == expected
 
 
