@@ -1,118 +1,111 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The joints of a URDF and the transforms across them, all joints at once."""
+"""Transforms across the joints of a URDF, by pinocchio."""
 
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 
 import numpy as np
-
-MOVING = ("revolute", "continuous", "prismatic")
-
-
-class DescriptionError(RuntimeError):
-    """The robot description is not a URDF with one root."""
+import pinocchio
 
 
 @dataclass(frozen=True)
-class Joint:
-    """One joint of the description.
-
-    Attributes:
-        position: Origin of the child frame in the parent frame at zero, (3,) [m].
-        rotation: Its orientation there, quaternion xyzw, (4,).
-        axis: Unit axis in the child frame, (3,).
-        mimic: Leading joint, multiplier and offset; None if the joint has a position of its own.
-    """
+class Link:
+    """A link, its parent, and their frames in the pinocchio model."""
 
     name: str
-    type: str
     parent: str
-    child: str
-    position: np.ndarray
-    rotation: np.ndarray
-    axis: np.ndarray
-    mimic: tuple[str, float, float] | None
+    frame: int
+    parent_frame: int
 
 
-def _numbers(element: ElementTree.Element | None, key: str, default: str) -> np.ndarray:
-    return np.array((default if element is None else element.get(key, default)).split(), float)
+@dataclass(frozen=True)
+class LinkPose:
+    """Pose of a link in its parent: position [m] and quaternion xyzw."""
+
+    link: Link
+    position: list[float]
+    rotation: list[float]
 
 
-def _quaternion(rpy: np.ndarray) -> np.ndarray:
-    (cr, cp, cy), (sr, sp, sy) = np.cos(rpy / 2), np.sin(rpy / 2)
-    return np.array(
-        [
-            sr * cp * cy - cr * sp * sy,
-            cr * sp * cy + sr * cp * sy,
-            cr * cp * sy - sr * sp * cy,
-            cr * cp * cy + sr * sp * sy,
-        ]
-    )
+@dataclass(frozen=True)
+class Mimic:
+    """A joint whose position is `multiplier` times the leader's plus `offset` [rad or m]."""
+
+    leader: str
+    multiplier: float
+    offset: float
 
 
-def _joint(element: ElementTree.Element) -> Joint:
-    origin, mimic = element.find("origin"), element.find("mimic")
-    axis = _numbers(element.find("axis"), "xyz", "1 0 0")
-    return Joint(
-        name=element.attrib["name"],
-        type=element.attrib["type"],
-        parent=element.find("parent").attrib["link"],  # type: ignore[union-attr]
-        child=element.find("child").attrib["link"],  # type: ignore[union-attr]
-        position=_numbers(origin, "xyz", "0 0 0"),
-        rotation=_quaternion(_numbers(origin, "rpy", "0 0 0")),
-        axis=axis / (np.linalg.norm(axis) or 1.0),
-        mimic=None
-        if mimic is None
-        else (mimic.attrib["joint"], float(mimic.get("multiplier", 1.0)), float(mimic.get("offset", 0.0))),
-    )
+def read_mimics(urdf: str) -> dict[str, Mimic]:
+    """Mimic tags by joint; pinocchio's own joints of that kind cannot be continuous."""
+    mimics = {}
+    for joint in ElementTree.fromstring(urdf).findall("joint"):
+        tag = joint.find("mimic")
+        if tag is not None:
+            scale, offset = float(tag.get("multiplier", 1.0)), float(tag.get("offset", 0.0))
+            mimics[joint.attrib["name"]] = Mimic(tag.attrib["joint"], scale, offset)
+    return mimics
 
 
-def read_joints(urdf: str) -> list[Joint]:
-    """Read the joints of a URDF.
+class Kinematics:
+    """The robot's links and where its joints put them.
+
+    A planar joint counts as fixed and a floating one is left out, as upstream does.
 
     Raises:
-        DescriptionError: not XML, a joint lacks something, an unknown link, or not exactly one root link.
+        ValueError: the URDF is broken; urdfdom has printed why.
     """
-    try:
-        robot = ElementTree.fromstring(urdf)
-        joints = [_joint(element) for element in robot.findall("joint")]
-    except (ElementTree.ParseError, AttributeError, KeyError, ValueError) as reason:
-        raise DescriptionError(f"Unable to read the robot description: {reason!r}") from reason
-    links = {link.get("name") for link in robot.findall("link")}
-    unknown = {joint.parent for joint in joints} | {joint.child for joint in joints}
-    if unknown - links:
-        raise DescriptionError(f"joints name links that the description lacks: {sorted(unknown - links)}")
-    roots = links - {joint.child for joint in joints}
-    if len(roots) != 1:
-        raise DescriptionError(f"need one root link, the description has {sorted(map(str, roots))}")
-    return joints
 
+    def __init__(self, urdf: str) -> None:
+        self._model = pinocchio.buildModelFromXML(urdf)
+        self._data = self._model.createData()
+        self._q = pinocchio.neutral(self._model)
+        self._mimics = read_mimics(urdf)
+        self._fixed: list[Link] = []
+        self._moving: dict[str, Link] = {}  # by joint
+        for index, body in enumerate(self._model.frames):
+            joint = self._model.frames[body.parentFrame]
+            if body.type != pinocchio.FrameType.BODY or joint.name == "universe":
+                continue
+            link = Link(body.name, self._model.frames[joint.parentFrame].name, index, joint.parentFrame)
+            freedom = 0 if joint.type == pinocchio.FrameType.FIXED_JOINT else self._model.nvs[joint.parentJoint]
+            if freedom == 1:
+                self._moving[joint.name] = link
+            elif freedom != 6:
+                self._fixed.append(link)
+        self._place()
 
-class Motion:
-    """The transforms across a set of moving joints as a function of their positions."""
+    def _place(self) -> None:
+        pinocchio.forwardKinematics(self._model, self._data, self._q)
+        pinocchio.updateFramePlacements(self._model, self._data)
 
-    def __init__(self, joints: list[Joint]) -> None:
-        self._position = np.array([joint.position for joint in joints]).reshape(-1, 3)
-        self._rotation = np.array([joint.rotation for joint in joints]).reshape(-1, 4)
-        self._axis = np.array([joint.axis for joint in joints]).reshape(-1, 3)
-        self._slides = np.array([joint.type == "prismatic" for joint in joints], bool)[:, None]
-        vector, w = self._rotation[:, :3], self._rotation[:, 3:]
-        turned = 2 * np.cross(vector, self._axis)
-        self._slide = self._slides * (self._axis + w * turned + np.cross(vector, turned))
-        # Product of the fixed quaternion with (axis, 0): the part that grows with sin(angle / 2).
-        self._sine = np.hstack(
-            [w * self._axis + np.cross(vector, self._axis), -np.sum(vector * self._axis, 1, keepdims=True)]
-        )
+    def _pose(self, link: Link) -> LinkPose:
+        pose = self._data.oMf[link.parent_frame].actInv(self._data.oMf[link.frame])
+        numbers = pinocchio.SE3ToXYZQUAT(pose).tolist()
+        return LinkPose(link, numbers[:3], numbers[3:])
 
-    def __call__(self, q: np.ndarray) -> np.ndarray:
-        """Poses of the child frames in their parent frames.
+    def fixed(self) -> list[LinkPose]:
+        """Poses of the links that do not move in their parents."""
+        return [self._pose(link) for link in self._fixed]
+
+    def moving(self, positions: dict[str, float]) -> list[LinkPose]:
+        """Poses of the links behind the joints whose position, or whose leader's, is given.
 
         Args:
-            q: Joint positions, (n,) [rad or m].
-
-        Returns:
-            Position [m] and quaternion xyzw of each child, (n, 7).
+            positions: Positions by joint [rad or m]; joints that the robot lacks are ignored.
         """
-        half = np.where(self._slides, 0.0, q[:, None] / 2)
-        rotation = np.cos(half) * self._rotation + np.sin(half) * self._sine
-        return np.hstack([self._position + self._slide * q[:, None], rotation])
+        led = {
+            name: positions[mimic.leader] * mimic.multiplier + mimic.offset
+            for name, mimic in self._mimics.items()
+            if mimic.leader in positions
+        }
+        found = {name: position for name, position in (led | positions).items() if name in self._moving}
+        for name, position in found.items():
+            joint = self._model.getJointId(name)
+            at = self._model.idx_qs[joint]
+            if self._model.nqs[joint] == 2:  # continuous
+                self._q[at : at + 2] = np.cos(position), np.sin(position)
+            else:
+                self._q[at] = position
+        self._place()
+        return [self._pose(self._moving[name]) for name in found]

@@ -1,82 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kinematics against pinocchio, wire format against rclpy, throttle and topics of the node."""
+"""Transforms across each kind of joint, throttle and topics of the node."""
 
 import numpy as np
-import pinocchio
 import pytest
 import rclpy
+from geometry_msgs.msg import TransformStamped
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from rclpy.serialization import deserialize_message, serialize_message
-from robot_state_publisher.kinematics import DescriptionError, Motion, read_joints
+from robot_state_publisher.kinematics import Kinematics
 from robot_state_publisher.robot_state_publisher_node import RobotStatePublisherNode
-from robot_state_publisher.wire import JointStateLayout, TransformWriter
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
 
 DOMAIN = 24
-JOINTS = {
-    "lift": '<joint name="lift" type="prismatic"><parent link="base"/><child link="a"/>'
-    '<origin xyz="0.1 -0.2 0.3" rpy="0.4 0.5 -0.6"/><axis xyz="0 2 1"/><limit effort="1" velocity="1"/></joint>',
-    "turn": '<joint name="turn" type="revolute"><parent link="a"/><child link="b"/>'
-    '<origin xyz="1 2 3" rpy="-1 0.5 2"/><axis xyz="1 1 0"/>'
-    '<limit lower="-3" upper="3" effort="1" velocity="1"/></joint>',
-    "follow": '<joint name="follow" type="continuous"><parent link="b"/><child link="c"/><axis xyz="0 0 1"/>'
-    '<mimic joint="turn" multiplier="-2" offset="0.5"/></joint>',
-    "flange": '<joint name="flange" type="fixed"><parent link="c"/><child link="tool"/><origin xyz="0 0 0.5"/></joint>',
-}
-LINKS = "".join(f'<link name="{name}"/>' for name in ("base", "a", "b", "c", "tool"))
-URDF = f'<robot name="test">{LINKS}{"".join(JOINTS.values())}</robot>'
+LIMIT = '<limit lower="-3" upper="3" effort="1" velocity="1"/>'
+URDF = f"""
+<robot name="test">
+  <link name="base"/><link name="a"/><link name="b"/><link name="c"/><link name="tool"/><link name="box"/>
+  <joint name="lift" type="prismatic"><parent link="base"/><child link="a"/>
+    <origin xyz="0.1 -0.2 0.3" rpy="0 0 1.5707963267948966"/><axis xyz="2 0 0"/>{LIMIT}</joint>
+  <joint name="turn" type="revolute"><parent link="a"/><child link="b"/>
+    <origin xyz="1 2 3" rpy="0 0 0.5"/><axis xyz="0 0 1"/>{LIMIT}</joint>
+  <joint name="follow" type="continuous"><parent link="b"/><child link="c"/><axis xyz="0 0 1"/>
+    <mimic joint="turn" multiplier="-2" offset="0.5"/></joint>
+  <joint name="flange" type="fixed"><parent link="c"/><child link="tool"/><origin xyz="0 0 0.5"/></joint>
+  <joint name="loose" type="floating"><parent link="base"/><child link="box"/></joint>
+</robot>"""
 
 
-def _state(names: list[str], positions: list[float], ns: int) -> JointState:
-    message = JointState(name=names, position=positions)
-    message.header.stamp.sec, message.header.stamp.nanosec = divmod(ns, 1_000_000_000)
-    return message
-
-
-def test_motion_agrees_with_pinocchio() -> None:
-    moving = [joint for joint in read_joints(URDF) if joint.type != "fixed"]
-    q = np.array([0.7, -1.2, 2.9])
-    model = pinocchio.buildModelFromXML(URDF)
-    data = model.createData()
-    pinocchio.forwardKinematics(model, data, np.array([q[0], q[1], np.cos(q[2]), np.sin(q[2])]))
-    for joint, pose in zip(moving, Motion(moving)(q)):
-        expected = data.liMi[model.getJointId(joint.name)]
-        assert np.allclose(pinocchio.XYZQUATToSE3(pose).homogeneous, expected.homogeneous)
+def test_links_stand_where_the_joints_put_them() -> None:
+    kinematics = Kinematics(URDF)
+    found = {pose.link.name: pose for pose in kinematics.moving({"lift": 0.5, "turn": 0.2, "unknown": 9.0})}
+    assert {name: pose.link.parent for name, pose in found.items()} == {"a": "base", "b": "a", "c": "b"}
+    assert found["a"].position == pytest.approx([0.1, 0.3, 0.3])  # along the unit axis, in the turned frame
+    assert found["b"].position == pytest.approx([1, 2, 3])
+    assert found["b"].rotation == pytest.approx([0, 0, np.sin(0.7 / 2), np.cos(0.7 / 2)])
+    assert found["c"].rotation == pytest.approx([0, 0, np.sin(0.1 / 2), np.cos(0.1 / 2)])  # 0.5 - 2 * 0.2
+    (led,) = kinematics.moving({"follow": 3.0})  # a follower's own position comes first
+    assert led.rotation == pytest.approx([0, 0, np.sin(1.5), np.cos(1.5)])
 
 
 @pytest.mark.parametrize("urdf", ["<robot", "<robot/>", URDF.replace('child link="a"', 'child link="nowhere"')])
 def test_a_broken_description_is_refused(urdf: str) -> None:
-    with pytest.raises(DescriptionError):
-        read_joints(urdf)
-
-
-def test_layout_reads_what_rclpy_wrote() -> None:
-    raw = serialize_message(_state(["a", "joint_two", "c"], [1.0, 2.0, 3.0], 5_000_000_007))
-    layout = JointStateLayout(raw)
-    assert layout.names == ["a", "joint_two", "c"]
-    assert layout.stamp(raw) == (5, 7)
-    assert layout.positions(raw).tolist() == [1.0, 2.0, 3.0]
-    assert layout.matches(serialize_message(_state(["a", "joint_two", "c"], [0.0, 0.0, 0.0], 9)))
-    assert not layout.matches(serialize_message(_state(["a", "joint_2", "c"], [0.0, 0.0, 0.0], 9)))
-    assert not layout.matches(serialize_message(_state(["a", "joint_two", "c"], [0.0], 9)))
-
-
-def test_writer_writes_what_rclpy_reads() -> None:
-    poses = np.arange(14.0).reshape(2, 7)
-    raw = TransformWriter([("world", "a"), ("a", "a_longer_name")]).write(-5, 7, poses)
-    message = deserialize_message(raw, TFMessage)
-    assert [(one.header.frame_id, one.child_frame_id) for one in message.transforms] == [
-        ("world", "a"),
-        ("a", "a_longer_name"),
-    ]
-    assert {(one.header.stamp.sec, one.header.stamp.nanosec) for one in message.transforms} == {(-5, 7)}
-    assert message.transforms[1].transform.translation.y == 8.0
-    assert message.transforms[1].transform.rotation.w == 13.0
-    assert len(serialize_message(message)) == len(raw)  # the bytes that align fields may hold anything
+    with pytest.raises(ValueError, match="does not contain a valid URDF model"):
+        Kinematics(urdf)
 
 
 class _Bench:
@@ -88,18 +57,25 @@ class _Bench:
         parameters = [Parameter("robot_description", value=URDF)]
         self.node = RobotStatePublisherNode(context=self.context, parameter_overrides=parameters)
         self.ear = rclpy.create_node("ear", context=self.context)
-        self.moving: list[TFMessage] = []
-        self.fixed: list[TFMessage] = []
+        self.moving: list[TransformStamped] = []
+        self.fixed: list[TransformStamped] = []
         self.descriptions: list[String] = []
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        self.ear.create_subscription(TFMessage, "/tf", self.moving.append, 10)
-        self.ear.create_subscription(TFMessage, "/tf_static", self.fixed.append, latched)
+        self.ear.create_subscription(TFMessage, "/tf", lambda message: self.moving.extend(message.transforms), 100)
+        self.ear.create_subscription(
+            TFMessage, "/tf_static", lambda message: self.fixed.extend(message.transforms), latched
+        )
         self.ear.create_subscription(String, "robot_description", self.descriptions.append, latched)
-        self.mouth = self.ear.create_publisher(JointState, "joint_states", 10)
+        self.mouth = self.ear.create_publisher(JointState, "joint_states", 100)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
         self.executor.add_node(self.ear)
         self.turn(lambda: self.mouth.get_subscription_count() and self.fixed and self.descriptions)
+
+    def say(self, joint: str, position: float, ns: int) -> None:
+        message = JointState(name=[joint], position=[position])
+        message.header.stamp.sec, message.header.stamp.nanosec = divmod(ns, 1_000_000_000)
+        self.node._on_joint_states(message)
 
     def turn(self, done) -> None:
         for _ in range(500):
@@ -108,36 +84,42 @@ class _Bench:
             self.executor.spin_once(timeout_sec=0.02)
         pytest.fail("nothing came within 10 s")
 
-    def close(self) -> None:
-        self.executor.shutdown()
-        self.ear.destroy_node()
-        self.node.destroy_node()
-        self.context.try_shutdown()
+    def stamps(self, child: str) -> list[int]:
+        stamps = [one.header.stamp for one in self.moving if one.child_frame_id == child]
+        return [stamp.sec * 1_000_000_000 + stamp.nanosec for stamp in stamps]
 
 
 @pytest.fixture
 def bench():
     made = _Bench()
     yield made
-    made.close()
+    made.executor.shutdown()
+    made.ear.destroy_node()
+    made.node.destroy_node()
+    made.context.try_shutdown()
 
 
 def test_topics_and_throttle(bench: _Bench) -> None:
     assert bench.descriptions[0].data == URDF
-    (flange,) = bench.fixed[0].transforms
+    (flange,) = bench.fixed
     assert (flange.header.frame_id, flange.child_frame_id, flange.transform.translation.z) == ("c", "tool", 0.5)
-
     start = bench.node.get_clock().now().nanoseconds - 1_000_000_000
     for step in range(20):  # 12 ms apart: every fifth is due at 20 Hz
-        bench.node._on_joint_states(serialize_message(_state(["turn"], [0.1], start + step * 12_000_000)))
-    bench.mouth.publish(_state(["lift"], [0.2], start))  # joints published apart are throttled apart
-    bench.turn(lambda: bench.moving and bench.moving[-1].transforms[0].child_frame_id == "a")
-    by_turn = [one for one in bench.moving if one.transforms[0].child_frame_id == "b"]
-    stamps = [one.transforms[0].header.stamp for one in by_turn]
-    steps = np.diff([stamp.sec * 1_000_000_000 + stamp.nanosec for stamp in stamps])
-    assert steps.tolist() == [60_000_000] * 3
-    follow = by_turn[0].transforms[1]
-    assert follow.child_frame_id == "c"
-    assert follow.transform.rotation.z == pytest.approx(np.sin(0.3 / 2))
+        bench.say("turn", 0.1, start + step * 12_000_000)
+    bench.mouth.publish(JointState())  # nothing in it: nothing to be done
+    bench.say("lift", 0.2, start)  # joints published apart are throttled apart
+    bench.turn(lambda: bench.stamps("a"))
+    assert np.diff(bench.stamps("b")).tolist() == [60_000_000] * 3
+    assert bench.stamps("c") == bench.stamps("b")
     (refused,) = bench.node.set_parameters([Parameter("robot_description", value=URDF)])
     assert not refused.successful
+
+
+def test_all_is_published_anew_when_time_jumps_back(bench: _Bench) -> None:
+    start = bench.node.get_clock().now().nanoseconds
+    bench.say("turn", 0.1, start)
+    bench.node._last_callback = start + 3_600_000_000_000  # the clock was an hour ahead
+    bench.say("turn", 0.1, start + 1)
+    bench.say("turn", 0.1, start + 2)
+    bench.turn(lambda: len(bench.stamps("b")) == 2)
+    assert bench.stamps("b") == [start, start + 1]
