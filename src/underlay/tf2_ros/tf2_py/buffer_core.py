@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import pinocchio
 from geometry_msgs.msg import TransformStamped
 from rclpy.duration import Duration
 from rclpy.logging import get_logger
@@ -17,12 +19,10 @@ from tf2_py.exceptions import (
     LookupException,
     TransformException,
 )
-from tf2_py.time_cache import Quaternion, Sample, StaticCache, TimeCache, Vector, seconds
+from tf2_py.time_cache import Sample, StaticCache, TimeCache, seconds
 
 AnyTime = Any  # rclpy.time.Time or builtin_interfaces.msg.Time
-Pose = tuple[Vector, Quaternion]
 
-IDENTITY: Pose = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0)
 DEFAULT_CACHE = 10_000_000_000  # [ns]
 
 
@@ -34,44 +34,12 @@ def _ns(time: AnyTime) -> int:
     raise TypeError("time must have sec and nanosec, or nanoseconds.")
 
 
-def _product(a: Quaternion, b: Quaternion) -> Quaternion:
-    ax, ay, az, aw = a
-    bx, by, bz, bw = b
-    return (
-        aw * bx + ax * bw + ay * bz - az * by,
-        aw * by + ay * bw + az * bx - ax * bz,
-        aw * bz + az * bw + ax * by - ay * bx,
-        aw * bw - ax * bx - ay * by - az * bz,
-    )
-
-
-def _conjugate(q: Quaternion) -> Quaternion:
-    return -q[0], -q[1], -q[2], q[3]
-
-
-def _rotate(q: Quaternion, v: Vector) -> Vector:
-    return _product(_product(q, (*v, 0.0)), _conjugate(q))[:3]
-
-
-def _compose(a_from_b: Pose, b_from_c: Pose) -> Pose:
-    x, y, z = _rotate(a_from_b[1], b_from_c[0])
-    tx, ty, tz = a_from_b[0]
-    return (x + tx, y + ty, z + tz), _product(a_from_b[1], b_from_c[1])
-
-
-def _inverse(pose: Pose) -> Pose:
-    back = _conjugate(pose[1])
-    x, y, z = _rotate(back, pose[0])
-    return (-x, -y, -z), back
-
-
-def _message(target: str, source: str, pose: Pose, time: int) -> TransformStamped:
+def _message(target: str, source: str, pose: pinocchio.SE3, time: int) -> TransformStamped:
     message = TransformStamped(child_frame_id=source)
     message.header.frame_id = target
     message.header.stamp.sec, message.header.stamp.nanosec = divmod(time, 1_000_000_000)
     move, turn = message.transform.translation, message.transform.rotation
-    move.x, move.y, move.z = pose[0]
-    turn.x, turn.y, turn.z, turn.w = pose[1]
+    move.x, move.y, move.z, turn.x, turn.y, turn.z, turn.w = pinocchio.SE3ToXYZQUAT(pose).tolist()
     return message
 
 
@@ -108,12 +76,11 @@ class BufferCore:
         t, r = transform.transform.translation, transform.transform.rotation
         translation, raw = (t.x, t.y, t.z), (r.x, r.y, r.z, r.w)
         norm = math.sqrt(sum(part * part for part in raw)) or math.nan
-        rotation = raw[0] / norm, raw[1] / norm, raw[2] / norm, raw[3] / norm
         problems = {
             "TF_SELF_TRANSFORM": child == parent,
             "TF_NO_CHILD_FRAME_ID": not child,
             "TF_NO_FRAME_ID": not parent,
-            "TF_NAN_INPUT": any(map(math.isnan, (*translation, *rotation))),
+            "TF_NAN_INPUT": any(map(math.isnan, (*translation, norm))),
             "TF_DENORMALIZED_QUATERNION": math.isnan(norm),
         }
         for problem in (problem for problem, found in problems.items() if found):
@@ -124,13 +91,14 @@ class BufferCore:
         if any(problems.values()):
             return
         stamp = _ns(transform.header.stamp)
+        pose = pinocchio.XYZQUATToSE3(np.array([*translation, *(part / norm for part in raw)]))
         with self._lock:
             cache = self._frames.get(child)
             if not isinstance(cache, kind):
                 cache = TimeCache(self._cache_time) if kind is TimeCache else StaticCache()
                 self._frames[child] = cache
             self._frames.setdefault(parent, None)
-            if cache.insert(Sample(stamp, parent, translation, rotation)):
+            if cache.insert(Sample(stamp, parent, pose)):
                 return
         get_logger("tf2_buffer").warning(
             f"TF_OLD_DATA ignoring data from the past for frame {child} at time {seconds(stamp)} from {authority}"
@@ -176,10 +144,10 @@ class BufferCore:
             if frame not in self._frames:
                 raise LookupException(f"{where} does not exist. ")
 
-    def _lookup(self, target: str, source: str, time: int) -> tuple[Pose, int]:
+    def _lookup(self, target: str, source: str, time: int) -> tuple[pinocchio.SE3, int]:
         """Pose of the source in the target, and the time it holds for [ns]."""
         if target == source:
-            return IDENTITY, time or self._newest(target)
+            return pinocchio.SE3.Identity(), time or self._newest(target)
         if time == 0:
             time = self._latest_common_time(target, source)
         top_from_source, top, blocked = self._climb(source, target, time)
@@ -190,20 +158,20 @@ class BufferCore:
         if other_blocked is not None:
             raise ExtrapolationException(other_blocked + where)
         if other_top == source:
-            return _inverse(top_from_target), time
+            return top_from_target.inverse(), time
         if other_top != top:
             if blocked is not None:
                 raise ExtrapolationException(blocked + where)
             raise self._unconnected(target, source)
-        return _compose(_inverse(top_from_target), top_from_source), time
+        return top_from_target.actInv(top_from_source), time
 
-    def _climb(self, frame: str, goal: str, time: int, stop: str = "") -> tuple[Pose, str, str | None]:
+    def _climb(self, frame: str, goal: str, time: int, stop: str = "") -> tuple[pinocchio.SE3, str, str | None]:
         """Walk towards the root until the goal, the stop, a root, or a frame without data at that time.
 
         Returns:
             Pose of the first frame in the last one, the last one's name, and why the walk ended there if it had to.
         """
-        pose = IDENTITY
+        pose = pinocchio.SE3.Identity()
         for _ in range(1000):
             cache = self._frames[frame]
             if frame in (goal, stop) or cache is None:
@@ -212,7 +180,7 @@ class BufferCore:
                 sample = cache.at(time)
             except ExtrapolationException as reason:
                 return pose, frame, str(reason)
-            pose = _compose((sample.translation, sample.rotation), pose)
+            pose = sample.pose * pose
             frame = sample.parent
         raise self._loop()
 

@@ -1,43 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """The history of one frame relative to its parent."""
 
-import math
 from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
-from tf2_py.exceptions import ExtrapolationException
+import pinocchio
 
-Vector = tuple[float, float, float]
-Quaternion = tuple[float, float, float, float]
+from tf2_py.exceptions import ExtrapolationException
 
 
 class Sample(NamedTuple):
-    """Pose of a frame in its parent at one time: stamp [ns], translation [m], rotation quaternion xyzw."""
+    """Pose of a frame in its parent at one time [ns]."""
 
     stamp: int
     parent: str
-    translation: Vector
-    rotation: Quaternion
+    pose: pinocchio.SE3
 
 
 def seconds(time: int) -> str:
     """Nanoseconds as upstream prints them in messages."""
     return f"{time / 1e9:f}"
-
-
-def slerp(a: Quaternion, b: Quaternion, ratio: float) -> Quaternion:
-    """Rotation at `ratio` of the shorter way from a to b."""
-    dot = sum(x * y for x, y in zip(a, b))
-    if dot < 0.0:
-        dot, b = -dot, (-b[0], -b[1], -b[2], -b[3])
-    if dot > 0.9999999:
-        first, second = 1.0 - ratio, ratio
-    else:
-        angle = math.acos(dot)
-        first, second = (math.sin((1.0 - ratio) * angle) / math.sin(angle), math.sin(ratio * angle) / math.sin(angle))
-    mixed = [first * x + second * y for x, y in zip(a, b)]
-    norm = math.sqrt(sum(x * x for x in mixed))
-    return mixed[0] / norm, mixed[1] / norm, mixed[2] / norm, mixed[3] / norm
 
 
 def _stamp(sample: Sample) -> int:
@@ -94,8 +76,9 @@ class TimeCache:
             return one
         two = samples[after]
         ratio = (time - one.stamp) / (two.stamp - one.stamp)
-        x, y, z = (p + (q - p) * ratio for p, q in zip(one.translation, two.translation))
-        return one._replace(translation=(x, y, z), rotation=slerp(one.rotation, two.rotation, ratio))
+        translation = one.pose.translation + (two.pose.translation - one.pose.translation) * ratio
+        turn = pinocchio.Quaternion(one.pose.rotation).slerp(ratio, pinocchio.Quaternion(two.pose.rotation))
+        return one._replace(pose=pinocchio.SE3(turn, translation))
 
 
 class StaticCache:
