@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images between ROS messages and OpenCV."""
 
-from cv_bridge.core import CvBridge, CvBridgeError
+from cv_bridge.core import CvBridge
+from cv_bridge.encodings import CvBridgeError
 
 __all__ = ["CvBridge", "CvBridgeError"]
 

@@ -9,24 +9,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from cv_bridge import encodings
-
-
-class CvBridgeError(TypeError):
-    """An image cannot be converted as asked."""
-
-
-def _known(encoding: str) -> tuple[str, int, str]:
-    try:
-        return encodings.parse(encoding)
-    except RuntimeError as reason:
-        raise CvBridgeError(reason) from reason
-
-
-def _convert(image: np.ndarray, source: str, target: str) -> np.ndarray:
-    try:
-        return encodings.convert(image, source, target)
-    except RuntimeError as reason:
-        raise CvBridgeError(reason) from reason
+from cv_bridge.encodings import CvBridgeError
 
 
 class CvBridge:
@@ -47,7 +30,7 @@ class CvBridge:
             CvBridgeError: an encoding is not known, or there is no way to the desired one.
             TypeError: there is less data than height and step say.
         """
-        _, channels, name = _known(img_msg.encoding)
+        _, channels, name = encodings.parse(img_msg.encoding)
         dtype = np.dtype(name).newbyteorder(">" if img_msg.is_bigendian else "<")
         data = np.asarray(img_msg.data, dtype) if isinstance(img_msg.data, list) else img_msg.data
         shape = (img_msg.height, img_msg.step // dtype.itemsize // channels)
@@ -55,7 +38,9 @@ class CvBridge:
         image = np.ascontiguousarray(image[:, : img_msg.width])
         if img_msg.is_bigendian == (sys.byteorder == "little"):
             image = image.astype(dtype.newbyteorder("="))
-        return image if desired_encoding == "passthrough" else _convert(image, img_msg.encoding, desired_encoding)
+        return (
+            image if desired_encoding == "passthrough" else encodings.convert(image, img_msg.encoding, desired_encoding)
+        )
 
     def cv2_to_imgmsg(self, cvim: np.ndarray, encoding: str = "passthrough", header: Header | None = None) -> Image:
         """An array as an image message.
@@ -77,7 +62,7 @@ class CvBridge:
         if header is not None:
             message.header = header
         message.encoding = found if encoding == "passthrough" else encoding
-        if _known(message.encoding)[1:] != (channels, cvim.dtype.name):
+        if encodings.parse(message.encoding)[1:] != (channels, cvim.dtype.name):
             raise CvBridgeError(f"encoding specified as {encoding}, but image has incompatible type {found}")
         message.is_bigendian = cvim.dtype.byteorder == ">"
         message.data.frombytes(np.ascontiguousarray(cvim).reshape(-1).view(np.uint8).data)
@@ -94,7 +79,7 @@ class CvBridge:
             return image
         if image is None:
             raise CvBridgeError("the message cannot be decoded")
-        return _convert(image, "bgr8", desired_encoding)
+        return encodings.convert(image, "bgr8", desired_encoding)
 
     def cv2_to_compressed_imgmsg(self, cvim: np.ndarray, dst_format: str = "jpg") -> CompressedImage:
         """An array, BGR if it has colours, as a compressed message whose `format` is the file format's name.

@@ -6,6 +6,11 @@ import re
 import cv2
 import numpy as np
 
+
+class CvBridgeError(TypeError):
+    """An image cannot be converted as asked."""
+
+
 _DEPTHS = {"8U": "uint8", "8S": "int8", "16U": "uint16", "16S": "int16", "32S": "int32", "32F": "float32"} | {
     "64F": "float64"
 }
@@ -25,13 +30,13 @@ def parse(encoding: str) -> tuple[str, int, str]:
     """Colour ("" for none), number of channels and NumPy type.
 
     Raises:
-        RuntimeError: the encoding is not known.
+        CvBridgeError: the encoding is not known.
     """
     if encoding in _COLORS:
         return _COLORS[encoding]
     found = _GENERIC.fullmatch(encoding)
     if found is None:
-        raise RuntimeError(f"Unknown encoding {encoding}")
+        raise CvBridgeError(f"Unknown encoding {encoding}")
     return "", int(found[2] or 1), _DEPTHS[found[1]]
 
 
@@ -68,29 +73,29 @@ def convert(image: np.ndarray, source: str, target: str) -> np.ndarray:
         target: Encoding that is wanted.
 
     Raises:
-        RuntimeError: an encoding is not known, or there is no way from one to the other.
+        CvBridgeError: an encoding is not known, or there is no way from one to the other.
     """
     if source == target:
         return image.copy()
     color, channels, _ = parse(source)
     wanted_color, wanted_channels, wanted_type = parse(target)
     if not color and wanted_color:
-        raise RuntimeError(f"[{source}] is not a color format. but [{target}] is. The conversion does not make sense")
+        raise CvBridgeError(f"[{source}] is not a color format. but [{target}] is. The conversion does not make sense")
     if not wanted_color and channels != wanted_channels:
         if color:
-            raise RuntimeError(
+            raise CvBridgeError(
                 f"[{source}] is a color format but [{target}] is not so they must have the same OpenCV type, "
                 "CV_8UC3, CV16UC1 ...."
             )
-        raise RuntimeError(f"[{source}] and [{target}] do not have the same number of channel")
+        raise CvBridgeError(f"[{source}] and [{target}] do not have the same number of channel")
     if wanted_color and color != wanted_color:
         code = _color_code(color, wanted_color)
         if code is None:
-            raise RuntimeError(f"Unsupported conversion from [{source}] to [{target}]")
+            raise CvBridgeError(f"Unsupported conversion from [{source}] to [{target}]")
         try:
             image = cv2.cvtColor(image, code)
         except cv2.error as reason:
-            raise RuntimeError(str(reason)) from reason
+            raise CvBridgeError(str(reason)) from reason
     elif not image.size:
-        raise RuntimeError(f"cannot convert an empty image from [{source}] to [{target}]")
+        raise CvBridgeError(f"cannot convert an empty image from [{source}] to [{target}]")
     return _change_type(image, wanted_type) if image.dtype.name != wanted_type else image.copy()

@@ -15,7 +15,6 @@ from .launch_context import LaunchContext
 from .launch_description import LaunchDescription
 from .launch_description_entity import LaunchDescriptionEntity
 from .launch_description_sources import InvalidLaunchFileError, LaunchDescriptionSource
-from .launch_introspector import LaunchIntrospector
 from .launch_service import LaunchService
 from .some_substitutions_type import SomeSubstitutionsType, SomeSubstitutionsType_types_tuple
 from .substitution import Substitution

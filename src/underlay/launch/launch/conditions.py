@@ -30,3 +30,10 @@ class IfCondition(Condition):
                 f"expanded from '{origin}'"
             )
         return _VALUES[text]
+
+
+class UnlessCondition(IfCondition):
+    """Met if the expression says false or 0."""
+
+    def _predicate_func(self, context) -> bool:
+        return not super()._predicate_func(context)

@@ -5,9 +5,6 @@
 class BaseEventHandler:
     """Handles events for which `matcher` returns true, or only the first such event if `handle_once`."""
 
-    handler_description: str | None = None
-    matcher_description: str | None = None
-
     def __init__(self, *, matcher, handle_once: bool = False):
         self.__matcher = matcher
         self.handle_once = handle_once
@@ -17,8 +14,7 @@ class BaseEventHandler:
 
     def describe(self) -> tuple[str, list]:
         """Text for people and the entities that the handler may yield."""
-        text = f"matcher='{self.matcher_description}', handler='{self.handler_description}'"
-        return f"{type(self).__name__}({text}, handle_once={self.handle_once})", []
+        return f"{type(self).__name__}(handle_once={self.handle_once})", []
 
     def handle(self, event, context):
         """React to the event and return the entities to be visited next."""

@@ -18,7 +18,6 @@ class _OnProcessEvent(BaseEventHandler):
     """Base of the handlers of processes' events; the target is an action, a predicate of actions, or None for any."""
 
     event_class: type[process.RunningProcessEvent]
-    target_class: str
 
     def __init__(self, target, on_event, **kwargs):
         def matches(event) -> bool:
@@ -31,10 +30,6 @@ class _OnProcessEvent(BaseEventHandler):
         self.__entities = list(on_event) if isinstance(on_event, Iterable) else []
         if not isinstance(on_event, Iterable) and self.__function is None:
             self.__entities = [on_event]
-        self.handler_description = "<actions>" if self.__entities else str(self.__function)
-        self.matcher_description = f"event == {self.event_class.__name__}"
-        if target is not None:
-            self.matcher_description += f" and {self.target_class}(event.action)"
 
     def handle(self, event, context):
         super().handle(event, context)
@@ -49,7 +44,6 @@ class OnProcessExit(_OnProcessEvent):
     """When a process has ended."""
 
     event_class = process.ProcessExited
-    target_class = "ExecuteLocal"
 
     def __init__(self, *, target_action=None, on_exit, **kwargs):
         super().__init__(target_action, on_exit, **kwargs)
@@ -59,7 +53,6 @@ class OnProcessStart(_OnProcessEvent):
     """When a process has started."""
 
     event_class = process.ProcessStarted
-    target_class = "ExecuteProcess"
 
     def __init__(self, *, target_action=None, on_start, **kwargs):
         super().__init__(target_action, on_start, **kwargs)
@@ -71,8 +64,6 @@ class OnShutdown(BaseEventHandler):
     def __init__(self, *, on_shutdown, **kwargs):
         super().__init__(matcher=lambda event: isinstance(event, events.Shutdown), **kwargs)
         self.__on_shutdown = on_shutdown if callable(on_shutdown) else lambda event, context: on_shutdown
-        self.handler_description = str(self.__on_shutdown)
-        self.matcher_description = "event issubclass of launch.events.Shutdown"
 
     def handle(self, event, context):
         super().handle(event, context)

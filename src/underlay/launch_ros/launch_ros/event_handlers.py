@@ -10,9 +10,6 @@ from .events.lifecycle import StateTransition
 class OnStateTransition(EventHandler):
     """When a lifecycle node has made a transition; what is None matches any."""
 
-    handler_description = "<actions>"
-    matcher_description = "event == StateTransition"
-
     def __init__(
         self,
         *,
@@ -34,5 +31,3 @@ class OnStateTransition(EventHandler):
             )
 
         super().__init__(matcher=matches, entities=entities, **kwargs)
-        if target_lifecycle_node is not None:
-            self.matcher_description += f" and event.action == LifecycleNode({hex(id(target_lifecycle_node))})"

@@ -77,9 +77,6 @@ def _launch(args) -> int | str | None:
         raise RuntimeError(f"'{args.package_name}' is no file; a package's launch file needs its name as well")
     else:
         path = _file_of_package(args.package_name, args.launch_file_name)
-    if args.print:
-        print(launch.LaunchIntrospector().format_launch_description(get_launch_description_from_any_launch_file(path)))
-        return None
     if args.show_args:
         _show_arguments(path)
         return None
@@ -97,9 +94,7 @@ def add_arguments(parser):
     interactive = sys.stdin.isatty()
     add("-n", "--noninteractive", default=not interactive, action="store_true", help="Assume that there is no terminal")
     add("-d", "--debug", action="store_true", help="Provide more verbose output")
-    only = parser.add_mutually_exclusive_group()
-    only.add_argument("-p", "--print", "--print-description", action="store_true", help="Print the launch description")
-    only.add_argument("-s", "--show-args", "--show-arguments", action="store_true", help="Show the file's arguments")
+    add("-s", "--show-args", "--show-arguments", action="store_true", help="Show the file's arguments")
     add("package_name", help="Name of the ROS package which contains the launch file, or path of the file")
     add("launch_file_name", nargs="?", help="Name of the launch file")
     add("launch_arguments", nargs="*", help="Arguments: '<name>:=<value>' (for duplicates, last one wins)")

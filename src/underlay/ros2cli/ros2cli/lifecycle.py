@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 import rclpy
-from lifecycle_msgs.srv import ChangeState, GetAvailableTransitions, GetState
+from lifecycle_msgs.srv import ChangeState, GetAvailableTransitions
 from rclpy.node import Node
 
 from . import _ros
@@ -31,12 +31,6 @@ def _answer(node: Node, service_type: Any, name: str, request: Any, timeout: flo
     return future.result()
 
 
-def _get(args):
-    with _ros.ros_node(args, discover=False) as node:
-        state = _answer(node, GetState, f"{_find(node, args.node_name)}/get_state", GetState.Request()).current_state
-    print(f"{state.label} [{state.id}]")
-
-
 def _set(args) -> str | None:
     with _ros.ros_node(args, discover=False) as node:
         name = _find(node, args.node_name)
@@ -55,8 +49,6 @@ def _set(args) -> str | None:
 
 def add_arguments(parser):
     """Declare the verbs."""
-    verbs = _ros.verbs(parser)
-    _ros.add_verb(verbs, "get", "Get lifecycle state of a node", _get).add_argument("node_name")
-    verb = _ros.add_verb(verbs, "set", "Trigger lifecycle state transition", _set)
+    verb = _ros.add_verb(_ros.verbs(parser), "set", "Trigger lifecycle state transition", _set)
     verb.add_argument("node_name", help="Name of the ROS node")
     verb.add_argument("transition", help="The lifecycle transition")

@@ -4,16 +4,8 @@
 import rclpy
 import yaml
 from rclpy.executors import ExternalShutdownException
-from rclpy.topic_or_service_is_hidden import topic_or_service_is_hidden
 
 from . import _ros
-
-
-def _list(args):
-    with _ros.ros_node(args) as node:
-        for name, types in sorted(node.get_service_names_and_types()):
-            if args.include_hidden_services or not topic_or_service_is_hidden(name):
-                print(f"{name} [{', '.join(types)}]" if args.show_types else name)
 
 
 def _call(args):
@@ -36,11 +28,7 @@ def _call(args):
 
 def add_arguments(parser):
     """Declare the verbs."""
-    verbs = _ros.verbs(parser)
-    verb = _ros.add_verb(verbs, "list", "Output a list of available services", _list)
-    verb.add_argument("-t", "--show-types", action="store_true", help="Additionally show the service type")
-    verb.add_argument("--include-hidden-services", action="store_true", help="Consider hidden services as well")
-    verb = _ros.add_verb(verbs, "call", "Call a service", _call)
+    verb = _ros.add_verb(_ros.verbs(parser), "call", "Call a service", _call)
     verb.add_argument("service_name", help="Name of the ROS service to call to (e.g. '/add_two_ints')")
     verb.add_argument("service_type", help="Type of the ROS service (e.g. 'std_srvs/srv/Empty')")
     verb.add_argument(

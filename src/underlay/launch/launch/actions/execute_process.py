@@ -48,7 +48,6 @@ class ExecuteProcess(Action):
         self.cmd = [normalize(part) for part in cmd]
         self.name = None if name is None else normalize(name)
         self.cwd = None if cwd is None else normalize(cwd)
-        self.env = None  # upstream: variables in place of all others
         self.shell = shell
         self.__additional_env = [(normalize(key), normalize(value)) for key, value in (additional_env or {}).items()]
         self.__timeouts = normalize(sigterm_timeout), normalize(sigkill_timeout)
