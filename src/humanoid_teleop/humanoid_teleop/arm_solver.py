@@ -82,7 +82,7 @@ def solve(
         end = start + len(task.columns)
         weight = posture_weight[task.columns]
         block = task.jacobian.T @ task.jacobian
-        block.flat[:: end - start + 1] += weight + task.damping + smoothness + smoothness
+        block.flat[:: end - start + 1] += weight + task.damping + smoothness
         hessian[start:end, start:end] = block
         gradient[start:end] = (
             -(task.jacobian.T @ task.rate) - weight * posture[task.columns] - smoothness * last[task.columns]

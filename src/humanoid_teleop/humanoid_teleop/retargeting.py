@@ -552,7 +552,7 @@ class Retargeter:
             return none
         angle = math.atan2(float(line @ _crossed(across, wanted)), float(across @ wanted))
         tangent = _crossed(line, across) / radius
-        row = tangent @ jacobian[:3] + _crossed(elbow, tangent) @ jacobian[3:]
+        row = (tangent @ jacobian[:3] + _crossed(elbow, tangent) @ jacobian[3:]) * arm.arm.moves_elbow
         rate = radius * min(max(settings.elbow_rate * angle, -4.0), 4.0)
         return weight * row, weight * rate
 

@@ -24,6 +24,7 @@ class Arm:
         joints: Indices into the model's position and velocity vectors.
         wrist: Frame index.
         elbow: Frame index.
+        moves_elbow: 1 for each of the joints that moves the elbow, 0 for those beyond it.
         wrist_from_operator: Rotation (3, 3) from the operator's wrist axes to the wrist frame.
         shoulder: Centre of the shoulder in the torso frame (3,) [m].
         reach: From shoulder to wrist, arm straight [m].
@@ -32,6 +33,7 @@ class Arm:
     joints: np.ndarray
     wrist: int
     elbow: int
+    moves_elbow: np.ndarray
     wrist_from_operator: np.ndarray
     shoulder: np.ndarray
     reach: float
@@ -121,10 +123,14 @@ class UpperBody:
         else:
             self.limits.lower[elbow_index] = max(self.limits.lower[elbow_index], straight + STRAIGHT_MARGIN)
 
+        joints = self.indices(measured.joints)
+        elbow = int(self.model.getFrameId(measured.elbow_frame))
+        above = {self.model.joints[joint].idx_q for joint in self.model.supports[self.model.frames[elbow].parentJoint]}
         return Arm(
-            joints=self.indices(measured.joints),
+            joints=joints,
             wrist=wrist,
-            elbow=int(self.model.getFrameId(measured.elbow_frame)),
+            elbow=elbow,
+            moves_elbow=np.array([float(joint in above) for joint in joints]),
             wrist_from_operator=np.ascontiguousarray(measured.wrist_from_operator),
             shoulder=measured.shoulder,
             reach=float(distances.max()),

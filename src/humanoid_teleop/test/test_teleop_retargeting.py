@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pinocchio as pin
 import pytest
 from hypothesis import given
 from hypothesis import settings as examples
@@ -410,3 +411,31 @@ def test_grip_closes_the_hand_of_an_engaged_arm(session, robot):
     assert reached["right_hand_index_0_joint"] != pytest.approx(
         robot.config.hands["right"].closed["right_hand_index_0_joint"]
     )
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_the_elbow_goes_where_the_persons_goes(session, side):
+    """Elbow out to the side instead of down, wrist in the same place: the robot's does the same."""
+
+    def elbow_out(frame):
+        shoulder, wrist = frame.position(f"{side}_shoulder"), frame.position(f"{side}_wrist")
+        across = np.cross(wrist - shoulder, [0.0, 0.0, 1.0]) * -SIGN[side]
+        out = frame.position(f"{side}_elbow").copy()
+        middle = shoulder + (wrist - shoulder) * (
+            (out - shoulder) @ (wrist - shoulder) / ((wrist - shoulder) ** 2).sum()
+        )
+        radius = np.linalg.norm(out - middle)
+        frame.set(f"{side}_elbow", middle + radius * across / np.linalg.norm(across))
+        return frame
+
+    def elbow_place():
+        body, data = session.retargeter.body, session.retargeter._data
+        return pin.updateFramePlacement(body.model, data, body.arms[side].elbow).translation.copy()
+
+    session.engage()
+    session.run(250)
+    down = elbow_place()
+    session.run(300, change=elbow_out)
+    out = elbow_place()
+    assert SIGN[side] * (out - down)[1] > 0.05
+    assert session.retargeter.errors[side].position < 5e-3
