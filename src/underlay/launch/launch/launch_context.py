@@ -68,15 +68,9 @@ class LaunchContext:
         os.environ.clear()
         os.environ.update(environment)
 
-    def register_event_handler(self, event_handler, append: bool = False):
-        """Add a handler, before all others unless `append`."""
-        if append:
-            self._event_handlers.append(event_handler)
-        else:
-            self._event_handlers.appendleft(event_handler)
-
-    def unregister_event_handler(self, event_handler):
-        self._event_handlers.remove(event_handler)
+    def register_event_handler(self, event_handler):
+        """Add a handler, before all others."""
+        self._event_handlers.appendleft(event_handler)
 
     def emit_event_sync(self, event):
         """Queue an event."""

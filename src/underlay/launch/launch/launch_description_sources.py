@@ -52,11 +52,11 @@ def get_launch_description_from_any_launch_file(launch_file_path: str):
 
 
 class LaunchDescriptionSource:
-    """A launch description given directly; the sources of files derive from it."""
+    """Base of the sources."""
 
-    def __init__(self, launch_description=None, location="<string>"):
-        self.__launch_description = launch_description
-        self.__location = normalize_to_list_of_substitutions(location)
+    def __init__(self, launch_file_path):
+        self.__launch_description = None
+        self.__location = normalize_to_list_of_substitutions(launch_file_path)
         self.location = " + ".join(str(sub) for sub in self.__location)  # the path, once it is known
 
     def try_get_launch_description_without_context(self):
@@ -76,20 +76,14 @@ class LaunchDescriptionSource:
         return self.__launch_description
 
     def _get_launch_description(self, location: str):
-        raise RuntimeError("a LaunchDescriptionSource needs a launch description")
+        return get_launch_description_from_python_launch_file(location)
 
 
 class PythonLaunchDescriptionSource(LaunchDescriptionSource):
     """A Python launch file."""
 
-    def __init__(self, launch_file_path):
-        super().__init__(None, launch_file_path)
 
-    def _get_launch_description(self, location):
-        return get_launch_description_from_python_launch_file(location)
-
-
-class AnyLaunchDescriptionSource(PythonLaunchDescriptionSource):
+class AnyLaunchDescriptionSource(LaunchDescriptionSource):
     """A launch file of any kind that is known here: a Python one."""
 
     def _get_launch_description(self, location):

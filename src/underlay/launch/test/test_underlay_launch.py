@@ -180,38 +180,28 @@ def test_a_group_restores_configurations_and_environment_unless_unscoped(run):
 def test_ctrl_c_goes_in_reverse_order_and_escalates(run):
     body = """
         def entities():
+            deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
             return [
+                child("deaf", deaf, sigterm_timeout="0.5", sigkill_timeout="0.5"),
                 child("stubborn", "print('not me')", sigterm_timeout="0.2", sigkill_timeout="9"),
                 child("polite", "print('bye', end=''); time.sleep(0.2); exit(4)"),
             ]
     """
-    status, lines = run(body, interrupt_after=2)
+    status, lines = run(body, interrupt_after=3)
     assert status == 0
     assert "[WARNING] [launch]: user interrupted with ctrl-c (SIGINT)" in lines
     assert re.findall(r"'(SIG\w+)' to process\[(.*)\]", "\n".join(lines)) == [
-        ("SIGINT", "polite-2"),
-        ("SIGINT", "stubborn-1"),
-        ("SIGTERM", "stubborn-1"),
+        ("SIGINT", "polite-3"),
+        ("SIGINT", "stubborn-2"),
+        ("SIGINT", "deaf-1"),
+        ("SIGTERM", "stubborn-2"),
+        ("SIGTERM", "deaf-1"),
+        ("SIGKILL", "deaf-1"),
     ]
-    assert "[stubborn-1] not me" in lines
-    assert "[polite-2] bye" in lines  # even without the end of the line
-    assert (
-        "[ERROR] [stubborn-1]: process[stubborn-1] failed to terminate '0.2' seconds after receiving 'SIGINT', "
-        "escalating to 'SIGTERM'"
-    ) in lines
-
-
-def test_sigkill_follows_when_sigterm_is_ignored(run):
-    body = """
-        def entities():
-            deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
-            return [child("deaf", deaf, sigterm_timeout="0.2", sigkill_timeout="0.2")]
-    """
-    status, lines = run(body, interrupt_after=1)
-    assert status == 0
-    assert any(
-        "failed to terminate '0.4' seconds after receiving 'SIGTERM', escalating to 'SIGKILL'" in x for x in lines
-    )
+    assert "[stubborn-2] not me" in lines
+    assert "[polite-3] bye" in lines  # even without the end of the line
+    escalation = "[ERROR] [deaf-1]: process[deaf-1] failed to terminate '1.0' seconds after receiving 'SIGTERM', "
+    assert escalation + "escalating to 'SIGKILL'" in lines
     assert any("[deaf-1]: process has died [pid N, exit code -9" in line for line in lines)
 
 

@@ -18,32 +18,14 @@ class Link:
     parent_frame: int
 
 
-@dataclass(frozen=True)
-class LinkPose:
-    """Pose of a link in its parent: position [m] and quaternion xyzw."""
-
-    link: Link
-    position: list[float]
-    rotation: list[float]
-
-
-@dataclass(frozen=True)
-class Mimic:
-    """A joint whose position is `multiplier` times the leader's plus `offset` [rad or m]."""
-
-    leader: str
-    multiplier: float
-    offset: float
-
-
-def read_mimics(urdf: str) -> dict[str, Mimic]:
-    """Mimic tags by joint; pinocchio's own joints of that kind cannot be continuous."""
+def read_mimics(urdf: str) -> dict[str, tuple[str, float, float]]:
+    """Leader, multiplier and offset [rad or m] by joint; pinocchio's own joints of that kind cannot be continuous."""
     mimics = {}
     for joint in ElementTree.fromstring(urdf).findall("joint"):
         tag = joint.find("mimic")
         if tag is not None:
             scale, offset = float(tag.get("multiplier", 1.0)), float(tag.get("offset", 0.0))
-            mimics[joint.attrib["name"]] = Mimic(tag.attrib["joint"], scale, offset)
+            mimics[joint.attrib["name"]] = tag.attrib["joint"], scale, offset
     return mimics
 
 
@@ -79,25 +61,27 @@ class Kinematics:
         pinocchio.forwardKinematics(self._model, self._data, self._q)
         pinocchio.updateFramePlacements(self._model, self._data)
 
-    def _pose(self, link: Link) -> LinkPose:
+    def _pose(self, link: Link) -> tuple[Link, list[float]]:
         pose = self._data.oMf[link.parent_frame].actInv(self._data.oMf[link.frame])
-        numbers = pinocchio.SE3ToXYZQUAT(pose).tolist()
-        return LinkPose(link, numbers[:3], numbers[3:])
+        return link, pinocchio.SE3ToXYZQUAT(pose).tolist()
 
-    def fixed(self) -> list[LinkPose]:
-        """Poses of the links that do not move in their parents."""
+    def fixed(self) -> list[tuple[Link, list[float]]]:
+        """Links that do not move in their parents; poses as in `moving`."""
         return [self._pose(link) for link in self._fixed]
 
-    def moving(self, positions: dict[str, float]) -> list[LinkPose]:
-        """Poses of the links behind the joints whose position, or whose leader's, is given.
+    def moving(self, positions: dict[str, float]) -> list[tuple[Link, list[float]]]:
+        """Links behind the joints whose position, or whose leader's, is given.
 
         Args:
             positions: Positions by joint [rad or m]; joints that the robot lacks are ignored.
+
+        Returns:
+            Each link with its pose in its parent: position [m] and quaternion xyzw, 7 numbers.
         """
         led = {
-            name: positions[mimic.leader] * mimic.multiplier + mimic.offset
-            for name, mimic in self._mimics.items()
-            if mimic.leader in positions
+            name: positions[leader] * scale + offset
+            for name, (leader, scale, offset) in self._mimics.items()
+            if leader in positions
         }
         found = {name: position for name, position in (led | positions).items() if name in self._moving}
         for name, position in found.items():

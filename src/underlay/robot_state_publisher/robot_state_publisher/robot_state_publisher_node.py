@@ -17,16 +17,15 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
 
-from robot_state_publisher.kinematics import Kinematics, LinkPose
+from robot_state_publisher.kinematics import Kinematics, Link
 
 
-def _transform(pose: LinkPose, stamp: Time) -> TransformStamped:
-    message = TransformStamped(child_frame_id=pose.link.name)
+def _transform(link: Link, pose: list[float], stamp: Time) -> TransformStamped:
+    message = TransformStamped(child_frame_id=link.name)
     message.header.stamp = stamp
-    message.header.frame_id = pose.link.parent
+    message.header.frame_id = link.parent
     move, turn = message.transform.translation, message.transform.rotation
-    move.x, move.y, move.z = pose.position
-    turn.x, turn.y, turn.z, turn.w = pose.rotation
+    move.x, move.y, move.z, turn.x, turn.y, turn.z, turn.w = pose
     return message
 
 
@@ -55,7 +54,7 @@ class RobotStatePublisherNode(Node):
         self._description = self.create_publisher(String, "robot_description", latched)
         self._description.publish(String(data=urdf))
         stamp = self.get_clock().now().to_msg()
-        self._tf_static.sendTransform([_transform(pose, stamp) for pose in self._kinematics.fixed()])
+        self._tf_static.sendTransform([_transform(*one, stamp) for one in self._kinematics.fixed()])
         self.get_logger().info("Robot initialized")
         self.create_subscription(
             JointState,
@@ -86,8 +85,8 @@ class RobotStatePublisherNode(Node):
         nanoseconds = stamp.sec * 1_000_000_000 + stamp.nanosec
         if not self._is_due(names, nanoseconds):
             return
-        poses = self._kinematics.moving(dict(zip(names, positions)))
-        self._tf.sendTransform([_transform(pose, stamp) for pose in poses])
+        moved = self._kinematics.moving(dict(zip(names, positions)))
+        self._tf.sendTransform([_transform(*one, stamp) for one in moved])
         self._last_published.update(dict.fromkeys(names, nanoseconds))
 
 

@@ -32,14 +32,15 @@ URDF = f"""
 
 def test_links_stand_where_the_joints_put_them() -> None:
     kinematics = Kinematics(URDF)
-    found = {pose.link.name: pose for pose in kinematics.moving({"lift": 0.5, "turn": 0.2, "unknown": 9.0})}
-    assert {name: pose.link.parent for name, pose in found.items()} == {"a": "base", "b": "a", "c": "b"}
-    assert found["a"].position == pytest.approx([0.1, 0.3, 0.3])  # along the unit axis, in the turned frame
-    assert found["b"].position == pytest.approx([1, 2, 3])
-    assert found["b"].rotation == pytest.approx([0, 0, np.sin(0.7 / 2), np.cos(0.7 / 2)])
-    assert found["c"].rotation == pytest.approx([0, 0, np.sin(0.1 / 2), np.cos(0.1 / 2)])  # 0.5 - 2 * 0.2
-    (led,) = kinematics.moving({"follow": 3.0})  # a follower's own position comes first
-    assert led.rotation == pytest.approx([0, 0, np.sin(1.5), np.cos(1.5)])
+    moved = kinematics.moving({"lift": 0.5, "turn": 0.2, "unknown": 9.0})
+    assert {link.name: link.parent for link, _ in moved} == {"a": "base", "b": "a", "c": "b"}
+    found = {link.name: pose for link, pose in moved}
+    assert found["a"][:3] == pytest.approx([0.1, 0.3, 0.3])  # along the unit axis, in the turned frame
+    assert found["b"][:3] == pytest.approx([1, 2, 3])
+    assert found["b"][3:] == pytest.approx([0, 0, np.sin(0.7 / 2), np.cos(0.7 / 2)])
+    assert found["c"][3:] == pytest.approx([0, 0, np.sin(0.1 / 2), np.cos(0.1 / 2)])  # 0.5 - 2 * 0.2
+    ((_, led),) = kinematics.moving({"follow": 3.0})  # a follower's own position comes first
+    assert led[3:] == pytest.approx([0, 0, np.sin(1.5), np.cos(1.5)])
 
 
 @pytest.mark.parametrize("urdf", ["<robot", "<robot/>", URDF.replace('child link="a"', 'child link="nowhere"')])

@@ -33,7 +33,6 @@ class ExecuteProcess(Action):
         name=None,
         cwd=None,
         additional_env=None,
-        shell=False,
         sigterm_timeout=LaunchConfiguration("sigterm_timeout", default=5),  # noqa: B008
         sigkill_timeout=LaunchConfiguration("sigkill_timeout", default=5),  # noqa: B008
         output="log",
@@ -48,7 +47,6 @@ class ExecuteProcess(Action):
         self.cmd = [normalize(part) for part in cmd]
         self.name = None if name is None else normalize(name)
         self.cwd = None if cwd is None else normalize(cwd)
-        self.shell = shell
         self.__additional_env = [(normalize(key), normalize(value)) for key, value in (additional_env or {}).items()]
         self.__timeouts = normalize(sigterm_timeout), normalize(sigkill_timeout)
         self.__output = normalize(output)
@@ -126,14 +124,9 @@ class ExecuteProcess(Action):
             details["pid"] = pid
 
         protocol = PipeProtocol(context.asyncio_loop, started, self.__log_line)
-        settings = {"cwd": details["cwd"], "env": details["env"]}
+        run = context.asyncio_loop.subprocess_exec
         try:
-            if self.shell:
-                command = " ".join(details["cmd"])
-                self.__transport, _ = await context.asyncio_loop.subprocess_shell(lambda: protocol, command, **settings)
-            else:
-                run = context.asyncio_loop.subprocess_exec
-                self.__transport, _ = await run(lambda: protocol, *details["cmd"], **settings)
+            self.__transport, _ = await run(lambda: protocol, *details["cmd"], cwd=details["cwd"], env=details["env"])
         except Exception:
             self.__logger.error(f"exception occurred while executing process:\n{traceback.format_exc()}")
             return False
