@@ -4,23 +4,17 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from rclpy.duration import Duration
-from rclpy.time import Time
 from rosbags.rosbag2 import Reader, ReaderError
 
-from rosbag2_py import _metadata, _qos
+from rosbag2_py import _metadata
 from rosbag2_py._storage import (
     BagMetadata,
     ConverterOptions,
     StorageFilter,
     StorageOptions,
-    TopicInformation,
     TopicMetadata,
 )
-
-_SUFFIXES = {".mcap": "mcap", ".db3": "sqlite3"}
 
 
 def _open(path: Path) -> Reader:
@@ -31,26 +25,6 @@ def _open(path: Path) -> Reader:
     except (ReaderError, OSError, KeyError) as reason:
         raise RuntimeError(f"No storage could be initialized from the inputs. {path}: {reason}") from reason
     return reader
-
-
-def _describe(path: Path, reader: Reader) -> BagMetadata:
-    """Metadata of a file that has no metadata.yaml beside it."""
-    metadata = BagMetadata(bag_size=path.stat().st_size, storage_identifier=_SUFFIXES[path.suffix])
-    metadata.relative_file_paths = [str(path)]
-    metadata.message_count = reader.message_count
-    metadata.starting_time = Time(nanoseconds=reader.start_time)
-    metadata.duration = Duration(nanoseconds=max(reader.duration - 1, 0))  # rosbags counts both ends
-    for one in reader.connections:
-        extra: Any = one.ext
-        offers = [_qos.decode({**qos._asdict(), **_plain(qos)}) for qos in extra.offered_qos_profiles]
-        topic = TopicMetadata(one.id, one.topic, one.msgtype, extra.serialization_format, offers, one.digest)
-        metadata.topics_with_message_count.append(TopicInformation(topic, one.msgcount))
-    return metadata
-
-
-def _plain(qos: object) -> dict[str, object]:
-    enums = {name: getattr(qos, name).value for name in _qos.POLICIES}
-    return enums | {name: getattr(qos, name)._asdict() for name in _qos.DURATIONS}
 
 
 class SequentialReader:
@@ -65,21 +39,20 @@ class SequentialReader:
         self._next: tuple[str, bytes, int] | None = None
 
     def open_uri(self, uri: str) -> None:
-        """Open a folder or file."""
+        """Open a bag's folder."""
         self.open(StorageOptions(uri), ConverterOptions())
 
     def open(self, storage_options: StorageOptions, converter_options: ConverterOptions) -> None:
-        """Open a folder or file.
+        """Open a bag's folder.
 
         Raises:
             RuntimeError: it is not a bag of that storage.
             NotImplementedError: it is compressed as a whole or by messages, or is to be converted.
         """
         path = Path(storage_options.uri)
-        if path.is_file() and path.suffix in _SUFFIXES:
-            self._readers = [_open(path)]
-            self._metadata = _describe(path, self._readers[0])
-        elif _metadata.is_there(path):
+        if path.is_file():
+            raise NotImplementedError("rosbag2_storage: a file without its bag's folder")
+        if _metadata.is_there(path):
             self._metadata = _metadata.read(path)
             if self._metadata.compression_mode:
                 raise NotImplementedError("rosbag2_compression: reading")
@@ -153,7 +126,7 @@ class Info:
     """Looks at bags."""
 
     def read_metadata(self, uri: str, storage_id: str) -> BagMetadata:
-        """Metadata of a folder or file.
+        """Metadata of a bag's folder.
 
         Raises:
             RuntimeError: there is no bag.

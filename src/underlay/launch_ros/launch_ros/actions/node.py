@@ -51,8 +51,6 @@ class Node(ExecuteProcess):
         if name is not None:
             cmd += ["-r", LocalSubstitution("ros_specific_arguments['name']", description="node name")]
         super().__init__(cmd=cmd, **{**kwargs, "name": exec_name})
-        self.node_package = package
-        self.node_executable = executable
         self.__name = name
         self.__namespace = namespace
         self.__parameters = [
@@ -127,15 +125,7 @@ class Node(ExecuteProcess):
         """Work out names, parameters and remappings, once."""
         if self.__final_node_name is not None:
             return
-        try:
-            self.__expand_names(context)
-        except Exception:
-            logging.get_logger(__name__).error(
-                "Error while expanding or validating node name or namespace for "
-                f"'package={self.node_package}, executable={self.node_executable}, name={self.__name}, "
-                f"namespace={self.__namespace}':"
-            )
-            raise
+        self.__expand_names(context)
         self.__final_node_name = prefix_namespace(self.expanded_node_namespace, self.__expanded_name)
         self.__add_parameters(context)
         self.__add_remappings(context)
