@@ -12,9 +12,4 @@ setup(
         ("share/cv_bridge", ["package.xml"]),
     ],
     install_requires=["setuptools"],
-    zip_safe=True,
-    maintainer="Humanoid workspace maintainers",
-    maintainer_email="maintainers@example.org",
-    description="Stand-in for cv_bridge where ROS 2 is not installed.",
-    license="Apache-2.0",
 )

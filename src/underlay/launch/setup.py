@@ -10,9 +10,4 @@ setup(
         ("share/launch", ["package.xml"]),
     ],
     install_requires=["setuptools", "PyYAML"],
-    zip_safe=True,
-    maintainer="Humanoid workspace maintainers",
-    maintainer_email="maintainers@example.org",
-    description="Stand-in for ROS 2's launch on machines without ROS 2 packages",
-    license="Apache-2.0",
 )

@@ -10,9 +10,4 @@ setup(
         ("share/launch_ros", ["package.xml"]),
     ],
     install_requires=["setuptools", "PyYAML"],
-    zip_safe=True,
-    maintainer="Humanoid workspace maintainers",
-    maintainer_email="maintainers@example.org",
-    description="Stand-in for ROS 2's launch_ros on machines without ROS 2 packages",
-    license="Apache-2.0",
 )

@@ -12,10 +12,5 @@ setup(
         ("share/robot_state_publisher", ["package.xml"]),
     ],
     install_requires=["setuptools"],
-    zip_safe=True,
-    maintainer="Humanoid workspace maintainers",
-    maintainer_email="maintainers@example.org",
-    description="Stand-in for robot_state_publisher where ROS 2 is not installed.",
-    license="Apache-2.0",
     entry_points={"console_scripts": ["robot_state_publisher = robot_state_publisher.robot_state_publisher_node:main"]},
 )

@@ -10,10 +10,5 @@ setup(
         ("share/ros2cli", ["package.xml"]),
     ],
     install_requires=["setuptools", "PyYAML"],
-    zip_safe=True,
-    maintainer="Humanoid workspace maintainers",
-    maintainer_email="maintainers@example.org",
-    description="Stand-in for the ros2 command on machines without ROS 2 packages",
-    license="Apache-2.0",
     entry_points={"console_scripts": ["ros2 = ros2cli.cli:main"]},
 )

@@ -12,9 +12,4 @@ setup(
         ("share/rosbag2_py", ["package.xml"]),
     ],
     install_requires=["setuptools"],
-    zip_safe=True,
-    maintainer="Humanoid workspace maintainers",
-    maintainer_email="maintainers@example.org",
-    description="Stand-in for rosbag2_py where ROS 2 is not installed.",
-    license="Apache-2.0",
 )

@@ -12,9 +12,4 @@ setup(
         ("share/tf2_ros", ["package.xml"]),
     ],
     install_requires=["setuptools"],
-    zip_safe=True,
-    maintainer="Humanoid workspace maintainers",
-    maintainer_email="maintainers@example.org",
-    description="Stand-in for tf2_py and tf2_ros_py where ROS 2 is not installed.",
-    license="Apache-2.0",
 )

@@ -23,8 +23,6 @@ class PlayOptions:
     loop: bool = False
     topic_remapping_options: list[str] = field(default_factory=list)
     clock_publish_frequency: float = 0.0
-    delay: float = 0.0
-    playback_duration: float = -1.0
     start_offset: float = 0.0
 
 

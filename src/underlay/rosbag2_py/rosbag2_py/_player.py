@@ -76,10 +76,8 @@ class Player:
         with deferred(self.cancel):
             node = Node("rosbag2_player", context=self._context, cli_args=options.topic_remapping_options or None)
             node.get_logger().info(f"Set rate to {options.rate:g}")
-            node.get_logger().info(f"Playback duration value: {options.playback_duration:f}")
             try:
                 publishers, clock = _publishers(node, reader), _clock(node, options)
-                Player._cancelled.wait(options.delay)
                 while self._once(reader, options, publishers, clock) and options.loop:
                     pass
             finally:
@@ -92,16 +90,11 @@ class Player:
         """Play from start to end. False if cancelled."""
         metadata = reader.get_metadata()
         start = metadata.starting_time.nanoseconds + int(options.start_offset * 1e9)
-        end = metadata.starting_time.nanoseconds + metadata.duration.nanoseconds
-        if options.playback_duration >= 0:
-            end = min(end, start + int(options.playback_duration * 1e9))
         reader.seek(start)
         begun, rate, frequency = time.monotonic_ns(), options.rate, options.clock_publish_frequency
         tick = start if frequency > 0 else 2**63  # bag time of the next clock message [ns]
         while reader.has_next():
             topic, message, stamp = reader.read_next()
-            if stamp > end:
-                break
             while (now := start + int((time.monotonic_ns() - begun) * rate)) < stamp or now >= tick:
                 if now >= tick:
                     clock(now)

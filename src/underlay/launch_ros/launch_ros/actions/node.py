@@ -2,7 +2,6 @@
 """Processes that are ROS nodes."""
 
 import threading
-from collections import Counter
 from collections.abc import Mapping
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -134,17 +133,7 @@ class Node(ExecuteProcess):
         self._perform_substitutions(context)
         arguments = {"name": f"__node:={self.__expanded_name}", "ns": f"__ns:={self.expanded_node_namespace}"}
         context.extend_locals({"ros_specific_arguments": arguments})
-        entities = super().execute(context)
-        if self.is_node_name_fully_specified():
-            names = context.get_locals_as_dict().get("unique_ros_node_names", Counter())
-            context.extend_globals({"unique_ros_node_names": names})
-            names[self.node_name] += 1
-            if names[self.node_name] > 1:
-                logging.get_logger(self.process_details["name"]).warning(
-                    f"there are now at least {names[self.node_name]} nodes with the name {self.node_name} "
-                    "created within this launch context"
-                )
-        return entities
+        return super().execute(context)
 
 
 class LifecycleNode(Node):
