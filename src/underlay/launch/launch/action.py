@@ -10,9 +10,6 @@ class Action(LaunchDescriptionEntity):
     def __init__(self, *, condition=None):
         self.condition = condition
 
-    def describe(self) -> str:
-        return repr(self)
-
     def get_sub_entities(self) -> list:
         """Entities that executing this action yields, as far as known beforehand."""
         return []
@@ -23,7 +20,7 @@ class Action(LaunchDescriptionEntity):
     def describe_conditional_sub_entities(self) -> list:
         if self.condition is None:
             return []
-        return [(f"Conditionally included by {self.describe()}", self.get_sub_entities())]
+        return [(f"Conditionally included by {self!r}", self.get_sub_entities())]
 
     def visit(self, context) -> list | None:
         if self.condition is not None and not self.condition.evaluate(context):

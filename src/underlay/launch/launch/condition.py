@@ -8,8 +8,5 @@ class Condition:
     def __init__(self, *, predicate=None):
         self._predicate = predicate
 
-    def describe(self) -> str:
-        return repr(self)
-
     def evaluate(self, context) -> bool:
         return self._predicate is not None and self._predicate(context)

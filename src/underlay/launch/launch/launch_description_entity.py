@@ -5,9 +5,6 @@
 class LaunchDescriptionEntity:
     """Base of launch descriptions and actions."""
 
-    def describe(self) -> str:
-        raise NotImplementedError
-
     def describe_sub_entities(self) -> list:
         """Entities that visiting this one yields in any case, as far as known beforehand."""
         return []

@@ -11,10 +11,7 @@ from launch.utilities.type_utils import is_substitution
 from .parameter_descriptions import ParameterValue
 
 _SCALARS = (bool, int, float, str)
-_WRAP = (
-    "If the parameter is meant to be a string, try wrapping it in "
-    "launch_ros.parameter_descriptions.ParameterValue(value, value_type=str)"
-)
+_WRAP = "If the parameter is meant to be a string, wrap it: ParameterValue(value, value_type=str)"
 
 
 def make_namespace_absolute(ns: str | None) -> str | None:

@@ -31,15 +31,11 @@ class _File:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.start, self.end, self.count = _NEVER, 0, 0
-        self._stream = path.open("wb")
-        self.writer = Writer(self._stream, chunk_size=_CHUNK, compression=CompressionType.NONE, enable_crcs=False)
+        self.stream = path.open("wb")
+        self.writer = Writer(self.stream, chunk_size=_CHUNK, compression=CompressionType.NONE, enable_crcs=False)
         self.writer.start(profile="ros2")
         self._schemas: dict[str, int] = {}
         self.channels: dict[str, int] = {}
-
-    def size(self) -> int:
-        """Bytes handed to the file so far."""
-        return self._stream.tell()
 
     def create_topic(self, topic: TopicMetadata, definition: str) -> None:
         if topic.type not in self._schemas:
@@ -62,7 +58,7 @@ class _File:
 
     def close(self) -> None:
         self.writer.finish()
-        self._stream.close()
+        self.stream.close()
 
 
 class SequentialWriter:
@@ -173,7 +169,7 @@ class SequentialWriter:
             raise TypeError(f"write(): incompatible function arguments: message is {type(message).__name__}, not bytes")
         if topic_name not in self._topics:
             raise RuntimeError(f"Failed to write on topic '{topic_name}'. Call create_topic() before first write.")
-        if 0 < options.max_bagfile_size <= file.size() or (
+        if 0 < options.max_bagfile_size <= file.stream.tell() or (
             0 < options.max_bagfile_duration * 1_000_000_000 < time - file.start
         ):
             file.tell(self._metadata())

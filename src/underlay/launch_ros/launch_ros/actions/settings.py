@@ -2,7 +2,6 @@
 """Settings for all nodes that follow in the same scope."""
 
 from launch.action import Action
-from launch.substitutions import SubstitutionFailure
 from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
 from rclpy.validate_namespace import validate_namespace
 
@@ -20,12 +19,7 @@ class PushROSNamespace(Action):
         pushed = perform_substitutions(context, self.namespace)
         previous = context.launch_configurations.get("ros_namespace", None)
         namespace = make_namespace_absolute(prefix_namespace(previous, pushed))
-        try:
-            validate_namespace(namespace or "")
-        except Exception as exc:
-            raise SubstitutionFailure(
-                f"The resulting namespace is invalid: [previous_namespace='{previous}', pushed_namespace='{pushed}']"
-            ) from exc
+        validate_namespace(namespace or "")
         context.launch_configurations["ros_namespace"] = namespace
 
 
