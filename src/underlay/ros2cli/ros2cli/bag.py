@@ -81,6 +81,7 @@ def _play_arguments(add):
     add("-m", "--remap", nargs="+", default=[], help="Topics to be remapped: old:=new ...")
     rate = {"type": _positive, "nargs": "?", "const": 40.0, "default": 0.0, "dest": "clock_publish_frequency"}
     add("--clock", help="Publish /clock at this rate in Hz", **rate)
+    add("-d", "--delay", type=_positive, default=0.0, help="Seconds to sleep before play")
     add("--start-offset", type=float, default=0.0, help="Seconds into the bag to start at")
 
 

@@ -23,6 +23,7 @@ class PlayOptions:
     loop: bool = False
     topic_remapping_options: list[str] = field(default_factory=list)
     clock_publish_frequency: float = 0.0
+    delay: float = 0.0
     start_offset: float = 0.0
 
 

@@ -78,6 +78,7 @@ class Player:
             node.get_logger().info(f"Set rate to {options.rate:g}")
             try:
                 publishers, clock = _publishers(node, reader), _clock(node, options)
+                Player._cancelled.wait(options.delay)
                 while self._once(reader, options, publishers, clock) and options.loop:
                     pass
             finally:
