@@ -35,6 +35,7 @@ class Person:
         self.engaged = {side: False for side in SIDES}
         self.grip = float("nan")
         self.lost: set[str] = set()
+        self.twist = 0.0  # of the chest with the arms, to the left [rad]
         self.heading, self.place = 0.0, np.zeros(3)  # of the tracking space: turned and moved as a whole
 
     def frame(self, stamp: int, sequence: int) -> OperatorFrame:
@@ -51,10 +52,15 @@ class Person:
             parts[f"{side}_elbow"] = elbow(shoulder, self.wrists[side])
             parts[f"{side}_wrist"] = self.wrists[side]
         turn = np.array([0.0, 0.0, np.sin(0.5 * self.heading), np.cos(0.5 * self.heading)])
+        twist = np.array([0.0, 0.0, np.sin(0.5 * self.twist), np.cos(0.5 * self.twist)])
         for part, position in parts.items():
             if part in self.lost:
                 continue
+            if part not in ("head", "pelvis"):
+                position = rotations.matrix(twist) @ position
             own = self.turns[part.split("_")[0]] if part.endswith("wrist") else np.array([0.0, 0.0, 0.0, 1.0])
+            if part == "torso" or part.endswith("wrist"):
+                own = rotations.multiply(twist, own)
             frame.set(part, rotations.matrix(turn) @ position + self.place, rotations.multiply(turn, own), TRACKED)
         frame.left = Hand(engaged=self.engaged["left"], grip=self.grip)
         frame.right = Hand(engaged=self.engaged["right"], grip=self.grip)

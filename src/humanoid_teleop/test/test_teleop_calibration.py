@@ -35,7 +35,9 @@ def test_a_headset_and_two_hands_give_proportions_of_the_height(person):
 def test_one_bad_frame_does_not_matter(person):
     frames = [person.frame(k, k) for k in range(9)]
     frames[4].set("left_wrist", np.array([5.0, 5.0, 5.0]), validity=TRACKED)
+    frames[5].set("head", np.array([0.0, 0.0, 2.4]), validity=TRACKED)
     assert calibrate(frames).arm == pytest.approx(ARM)
+    assert calibrate(frames).shoulder_drop == pytest.approx(1.64 - 1.43)
 
 
 def test_centimetres_and_nobody_are_refused(person):

@@ -8,6 +8,7 @@ import pytest
 
 from humanoid_core import rotations
 from humanoid_teleop.filtering import BAD, GOOD, JUMPED, InputLimits, PoseFilter, PoseGate
+from humanoid_teleop.follower import PoseFollower
 from humanoid_teleop.pacing import Pacer
 from humanoid_teleop.playback import Playback
 
@@ -93,6 +94,48 @@ def test_time_that_stands_still_or_goes_back_is_ignored():
     filter_.update(time, np.ones(3), STILL)
     filter_.update(time - 0.1, np.ones(3), STILL)
     assert (filter_.position == before).all()
+
+
+def test_a_new_velocity_is_taken_over_within_a_few_time_constants():
+    filter_ = PoseFilter(0.02)
+    filter_.reset(0.0, np.zeros(3), STILL)
+    speeds = {}
+    for k in range(1, 13):
+        filter_.update(0.01 * k, np.array([0.01 * k, 0, 0]), STILL)
+        speeds[k] = filter_.velocity[0]
+    assert speeds[2] < 0.6
+    assert speeds[6] > 0.75
+    assert speeds[12] == pytest.approx(1.0, abs=0.03)
+
+
+# --- follower ---
+
+
+@pytest.fixture
+def follower(settings) -> PoseFollower:
+    """A pose at 0.5 m/s and 1 rad/s, engaged a third of the way through its ramp, clutched or not."""
+    follower = PoseFollower(settings, 0.0, clutched=False)
+    for k in range(60):
+        time = 0.01 * k
+        rotation = rotations.exp(np.array([time, 0, 0]))
+        follower.measured(time, np.array([0.5 * time, 0, 0]), rotation, jumped=False)
+        if k == 25:
+            follower.engage(time, np.array([0.5 * time, 0.2, 0.0]), rotation)
+    return follower
+
+
+def test_the_speed_of_a_target_is_the_change_of_its_place(follower):
+    time, step = 0.595, 1e-5
+    target, before, after = (follower.target(moment) for moment in (time, time - step, time + step))
+    assert target.velocity == pytest.approx((after.position - before.position) / (2 * step), abs=1e-4)
+    assert np.abs(target.velocity[1]) > 0.05  # the offset is fading
+
+
+def test_prediction_ends_and_the_target_stands_still(follower, settings):
+    late = follower.target(0.59 + 1.5 * 0.01 + 0.01)
+    later = follower.target(0.59 + settings.prediction_limit + 0.02)
+    assert (later.velocity[0], later.turn_rate[0]) == (0.0, 0.0)
+    assert late.position[0] == later.position[0] == pytest.approx(0.5 * (0.59 + 1.5 * 0.01), abs=2e-3)
 
 
 # --- playback ---

@@ -83,7 +83,7 @@ def test_a_pinch_brings_thumb_and_index_together(hand, side):
     apart = np.linalg.norm(tips(hand)[0] - tips(hand)[1])
     settle(hand, webxr(side, 0.5, pinch=True))
     together = np.linalg.norm(tips(hand)[0] - tips(hand)[1])
-    assert together < 0.6 * apart
+    assert together < 0.02 < apart
 
 
 def test_bad_joints_are_refused(hand, side):

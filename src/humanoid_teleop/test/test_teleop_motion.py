@@ -12,7 +12,7 @@ from humanoid_teleop.bvh import Bvh, parse_bvh, read_bvh
 from humanoid_teleop.motion import PartMap, SkeletonMap, choose_skeleton, load_skeletons, mirrored, operator_motion
 from humanoid_teleop.operator import LOST, PART_INDEX, TRACKED
 
-# y up, faces z, in centimetres; the left arm points to x at rest.
+# y up, faces z, in centimetres, on a floor 20 cm over the file's zero; the left arm points to x at rest.
 FIGURE = """HIERARCHY
 ROOT hips
 {
@@ -49,9 +49,9 @@ ROOT hips
 MOTION
 Frames: 3
 Frame Time: 0.1
-200 100 -300 90 0 0 0 0 0 0 0 0 0 0 0
-200 100 -300 90 0 0 0 0 0 0 0 0 0 0 0
-200 100 -200 90 0 0 0 0 0 90 0 0 0 0 0
+200 120 -300 90 0 0 0 0 0 0 0 0 0 0 0
+200 120 -300 90 0 0 0 0 0 0 0 0 0 0 0
+200 120 -200 90 0 0 0 0 0 90 0 0 0 0 0
 """
 
 
