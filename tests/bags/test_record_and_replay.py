@@ -177,7 +177,11 @@ def test_replayed_operator_frames_give_the_same_targets(cell, episode, tmp_path)
     assert len(both) > 0.8 * len(then)
     moved = np.ptp(position_then, axis=0).max()
     assert moved > 0.3  # [rad]: there is something to compare
-    error = [
-        np.interp(both, then, position_then[:, i]) - np.interp(both, now, position_now[:, i]) for i in range(len(names))
-    ]
-    assert np.percentile(np.abs(error), 99) < 0.02  # [rad]
+    # Retargeting takes the newest frame: on a busy machine either run may skip one and follow with the next.
+    frame = 1.0 / 90.0  # [s] period of the scripted operator
+    apart = []
+    for joint in range(len(names)):
+        error = np.interp(both, then, position_then[:, joint]) - np.interp(both, now, position_now[:, joint])
+        speed = np.interp(both, then, np.abs(np.gradient(position_then[:, joint], then)))
+        apart.append(np.abs(error) - frame * speed)
+    assert np.percentile(apart, 99) < 0.01  # [rad] beyond what one frame explains
