@@ -148,9 +148,10 @@ def skew(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResul
 def sync_complete(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
     """Synchronised frames hold all their streams."""
     residuals, missing = sync_residuals(episode, {rule.topic for rule in limits.streams if rule.late_start})
-    if not missing:
+    frames = {name: count + len(residuals[name]) for name, count in missing.items()}
+    share = {name: missing[name] / count for name, count in frames.items() if count}  # none of one that never began
+    if not share:
         return CheckResult("sync_complete", "not_assessed", detail="no synchronised frames")
-    share = {name: count / (count + len(residuals[name])) for name, count in missing.items()}
     name = max(share, key=lambda key: share[key])
     detail = f"{name} missing in {missing[name]} frame(s)" if missing[name] else f"{len(share)} streams in every frame"
     return at_most("sync_complete", 100 * share[name], 100 * limits.timing.missing, "%", detail)
