@@ -3,7 +3,7 @@
 
 from humanoid_description.config import RobotConfig
 from humanoid_description.errors import DescriptionError
-from humanoid_description.robot import Arm, JointLimits, Robot, load
+from humanoid_description.robot import Arm, JointLimits, Mimic, Robot, load
 from humanoid_description.sources import find_config
 
-__all__ = ["Arm", "DescriptionError", "JointLimits", "Robot", "RobotConfig", "find_config", "load"]
+__all__ = ["Arm", "DescriptionError", "JointLimits", "Mimic", "Robot", "RobotConfig", "find_config", "load"]

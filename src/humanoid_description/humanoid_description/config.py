@@ -30,6 +30,8 @@ class Description:
 class Joint:
     """Limits that the safety limiter and the retargeting keep, and the gains of the joint's position controller.
 
+    Of a prismatic joint: m in place of rad, N in place of Nm.
+
     Attributes:
         velocity: [rad/s].
         acceleration: [rad/s2].
@@ -93,6 +95,31 @@ class OperatorArm:
 
 
 @dataclass(frozen=True)
+class Lift:
+    """Joints of the torso that raise and lower it, moved together and by themselves: the arms' retargeting leaves them.
+
+    On the way between the two ends all joints move in proportion.
+
+    Attributes:
+        low: Their positions at the lowest height [rad or m].
+        high: Their positions at the greatest height [rad or m].
+    """
+
+    low: dict[str, float]
+    high: dict[str, float]
+
+    def __post_init__(self) -> None:
+        strange = set(self.low) ^ set(self.high)
+        if strange or not self.low:
+            raise ValueError(f"low and high differ by {', '.join(sorted(strange)) or 'nothing: both are empty'}")
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        """In the order of the configuration."""
+        return tuple(self.low)
+
+
+@dataclass(frozen=True)
 class Operator:
     """How the robot follows a person.
 
@@ -101,12 +128,14 @@ class Operator:
         head_frame: Where the robot looks.
         arms: By side.
         posture_weights: By group: how strongly its joints are drawn to the home pose, relative to each other.
+        lift: Torso joints that are not the chest's but a lift's; the operator's torso moves the others of the group.
     """
 
     torso_frame: str
     head_frame: str
     arms: dict[str, OperatorArm]
     posture_weights: dict[str, float]
+    lift: Lift | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +143,7 @@ class Finger:
     """One finger.
 
     Attributes:
-        joints: From the palm outwards.
+        joints: From the palm outwards; empty where all of them only mimic joints of other fingers.
         tip_frame: Frame at its end.
         follows: The operator's finger or fingers that it follows.
     """
@@ -243,16 +272,68 @@ class ForceTorque:
 
 
 @dataclass(frozen=True)
-class Symmetry:
-    """What the checker's left/right comparison leaves out.
+class Wheel:
+    """A wheel of the base: the joint that rolls it and, where it steers, the joint that turns it."""
+
+    rolling: str
+    steering: str = ""
+
+
+@dataclass(frozen=True)
+class Drive:
+    """How a wheeled base moves: what cmd_vel may ask of base_frame, and the wheels that do it.
 
     Attributes:
-        tolerance: Differences of figures up to this are no finding.
-        except_links: Links whose inertia may differ.
+        sideways: Whether it also moves along y.
+        linear_velocity: In any direction [m/s].
+        linear_acceleration: [m/s2].
+        linear_jerk: [m/s3].
+        angular_velocity: About z [rad/s].
+        angular_acceleration: [rad/s2].
+        angular_jerk: [rad/s3].
+        wheel_radius: [m].
+        wheels: Their places are the URDF's.
+    """
+
+    sideways: bool
+    linear_velocity: float
+    linear_acceleration: float
+    linear_jerk: float
+    angular_velocity: float
+    angular_acceleration: float
+    angular_jerk: float
+    wheel_radius: float
+    wheels: tuple[Wheel, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("linear", "angular"):
+            for order in ("velocity", "acceleration", "jerk"):
+                if getattr(self, f"{name}_{order}") <= 0.0:
+                    raise ValueError(f"{name}_{order} {getattr(self, f'{name}_{order}')}: must be above 0")
+        if self.wheel_radius <= 0.0:
+            raise ValueError(f"wheel_radius {self.wheel_radius}: must be above 0")
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        """All joints of the wheels: each wheel's steering joint, then its rolling joint."""
+        return tuple(joint for wheel in self.wheels for joint in (wheel.steering, wheel.rolling) if joint)
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """What the checker's left/right comparison takes for sides, and what it leaves out.
+
+    Attributes:
+        tolerance: Differences of figures up to this are no finding [m, rad, kg, kg m2].
+        sides: Words between the underscores of names that tell left from right.
+        except_links: Links whose mass and inertia may differ.
+        except_joints: Joints whose place, axis and range may differ.
     """
 
     tolerance: float = 1e-4
+    sides: tuple[tuple[str, str], ...] = (("left", "right"), ("l", "r"), ("L", "R"))
     except_links: tuple[str, ...] = ()
+    except_joints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -266,7 +347,8 @@ class RobotConfig:
         base_frame: Root of the model.
         base: "biped": the maker's balance controller owns the legs. "wheeled": it drives with cmd_vel.
         base_height: Of base_frame over the floor when standing in the home pose [m].
-        groups: Joint names by group, each in the order of the chain.
+        groups: Joint names by group, each in the order of the chain. Joints that mimic others stand in none; those of
+            the drive stand in "wheels".
         commanded: Groups that may be commanded.
         home: Joint positions; a joint left out is at 0 [rad].
         joints: By joint name.
@@ -279,6 +361,8 @@ class RobotConfig:
         wrenches: By place: `wrench/<place>`.
         joint_state_rate: [Hz].
         command_rate: Of joint_commands [Hz].
+        drive: Of a wheeled base.
+        assumed: What the maker does not publish and is our assumption here, in words, for reports.
         symmetry: For the checker.
     """
 
@@ -301,6 +385,8 @@ class RobotConfig:
     wrenches: dict[str, ForceTorque]
     joint_state_rate: float
     command_rate: float
+    drive: Drive | None = None
+    assumed: tuple[str, ...] = ()
     symmetry: Symmetry = Symmetry()
 
     def __post_init__(self) -> None:
@@ -321,6 +407,14 @@ class RobotConfig:
         ]:
             if group not in self.groups:
                 raise ValueError(f"{where}.group {group} is not one of the groups {', '.join(self.groups)}")
+        if (self.base == "wheeled") != (self.drive is not None):
+            raise ValueError(f"base {self.base}: a drive belongs to a wheeled base, and only there")
+        if self.drive and set(self.drive.joints) != set(self.groups.get("wheels", ())):
+            raise ValueError("group wheels: must hold the joints of drive.wheels")
+        lift = self.operator.lift.joints if self.operator.lift else ()
+        for joint in lift:
+            if joint not in self.groups.get("torso", ()):
+                raise ValueError(f"operator.lift: joint {joint} does not stand in group torso")
         for side, hand in self.hands.items():
             for pose in ("open", "closed", "press"):
                 strange = set(getattr(hand, pose)) ^ set(self.groups[hand.group])

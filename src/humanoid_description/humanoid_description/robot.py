@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,13 +17,18 @@ from humanoid_core.errors import ConfigError
 from humanoid_description import shapes, sources
 from humanoid_description.completion import completed
 from humanoid_description.config import RobotConfig
-from humanoid_description.errors import DescriptionError
+from humanoid_description.errors import DescriptionError, child
 from humanoid_description.srdf import Srdf, pair, parse
+
+MANY_TURNS = 1e5  # range of a continuous joint [rad]
 
 
 @dataclass(frozen=True)
 class JointLimits:
-    """Limits of some joints, each (n,): [rad], [rad/s], [rad/s2], [rad/s3], [Nm]. lower and upper keep the margin."""
+    """Limits of some joints, each (n,): [rad], [rad/s], [rad/s2], [rad/s3], [Nm]. lower and upper keep the margin.
+
+    Of prismatic joints: m in place of rad, N in place of Nm.
+    """
 
     lower: np.ndarray
     upper: np.ndarray
@@ -30,6 +36,15 @@ class JointLimits:
     acceleration: np.ndarray
     jerk: np.ndarray
     torque: np.ndarray
+
+
+@dataclass(frozen=True)
+class Mimic:
+    """A joint that follows `joint`: it stands at multiplier * position + offset [rad or m]."""
+
+    joint: str
+    multiplier: float
+    offset: float
 
 
 @dataclass(frozen=True)
@@ -85,9 +100,25 @@ class Robot:
 
     # --- models ---
 
-    def pinocchio(self) -> pin.Model:
-        """A new pinocchio model, the base fixed; callers may change it. The base's own mass is in `inertias[0]`."""
-        return self._model.copy()
+    def pinocchio(self, joints: Iterable[str] | None = None) -> pin.Model:
+        """A new pinocchio model, the base fixed; callers may change it. The base's own mass is in `inertias[0]`.
+
+        Joints that mimic others follow them and have no place of their own in q; a continuous joint is a hinge that may
+        turn many times, so that every joint has one number in q and one in v.
+
+        Args:
+            joints: Only these move, and what mimics them; all others stay as at home. None: all of them.
+
+        Raises:
+            DescriptionError: the model has no such joint.
+        """
+        if joints is None:
+            return self._model.copy()
+        kept = set(joints)
+        self.index(kept)
+        kept |= {joint for joint, mimic in self.mimics.items() if mimic.joint in kept}
+        locked = [i for i, name in enumerate(self._model.names) if i and name not in kept]
+        return pin.buildReducedModel(self._model, locked, self.home())
 
     def geometry(self) -> pin.GeometryModel:
         """A new collision model: primitives (capsules put together again) and the pairs that the SRDF leaves to check.
@@ -123,7 +154,7 @@ class Robot:
     @cached_property
     def _model(self) -> pin.Model:
         try:
-            return pin.buildModelFromXML(self.urdf)
+            return pin.buildModelFromXML(_with_hinges_for_continuous(self.urdf), mimic=True)
         except (ValueError, RuntimeError) as error:
             raise DescriptionError(self.config.description.xacro, error, "a URDF that pinocchio reads") from error
 
@@ -131,8 +162,21 @@ class Robot:
 
     @property
     def joints(self) -> tuple[str, ...]:
-        """All movable joints, in pinocchio's order (that of q)."""
-        return tuple(self._model.names)[1:]
+        """All joints that move by themselves, in pinocchio's order (that of q); not those that mimic others."""
+        return tuple(
+            name for name, joint in zip(self._model.names, self._model.joints) if joint.nq and joint.idx_q >= 0
+        )
+
+    @cached_property
+    def mimics(self) -> dict[str, Mimic]:
+        """Joints that follow another one, by name."""
+        return {
+            joint.attrib["name"]: Mimic(
+                tag.attrib["joint"], float(tag.get("multiplier", "1")), float(tag.get("offset", "0"))
+            )
+            for joint in ElementTree.fromstring(self.urdf).findall("joint")
+            for tag in joint.findall("mimic")
+        }
 
     def group(self, *names: str) -> tuple[str, ...]:
         """Joints of some groups of the configuration, in order."""
@@ -144,7 +188,7 @@ class Robot:
         Raises:
             DescriptionError: the model has no such joint.
         """
-        place = {name: self._model.joints[i].idx_q for i, name in enumerate(self._model.names) if i}
+        place = {name: i for i, name in enumerate(self.joints)}
         unknown = [joint for joint in joints if joint not in place]
         if unknown:
             raise DescriptionError(self.config.name, f"joint {unknown[0]}", f"one of {', '.join(place)}")
@@ -258,6 +302,18 @@ def load(robot_config_path: str | Path, urdf: str | Path = "") -> Robot:
             path, f"joints.{missing[0]}", "a joint that the URDF lacks", f"one of {', '.join(robot.joints)}"
         )
     return robot
+
+
+def _with_hinges_for_continuous(urdf: str) -> str:
+    """URDF text in which continuous joints are revolute with a range of many turns: pinocchio gives them one number."""
+    if "continuous" not in urdf:
+        return urdf
+    root = ElementTree.fromstring(urdf)
+    for joint in root.findall("joint"):
+        if joint.attrib["type"] == "continuous":
+            joint.set("type", "revolute")
+            child(joint, "limit").attrib.update(lower=str(-MANY_TURNS), upper=str(MANY_TURNS))
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def _axis(model: pin.Model, data: pin.Data, joint: int) -> tuple[np.ndarray, np.ndarray]:

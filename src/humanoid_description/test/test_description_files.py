@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loading, its errors, shapes, collision pairs, and that the committed SRDF is what sampling gives."""
 
+import dataclasses
 import subprocess
 import sys
+import types
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 import humanoid_description as description
 from humanoid_core.errors import ConfigError
 from humanoid_description import check, collision_matrix, make_srdf, shapes, sources, srdf
+from humanoid_description.config import Drive, Lift, Wheel
 from humanoid_description.self_collision import SelfCollision
 
 WORKSPACE = Path(__file__).resolve().parents[3]
@@ -266,3 +269,57 @@ def test_checker_passes_the_robot_and_runs_as_a_program():
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "34.394 kg" in done.stdout
+
+
+def test_mimic_and_continuous_joints_have_one_number_or_none(g1):
+    """A finger that mimics another follows it, also in a model cut down to that one; a wheel's turn is one number."""
+
+    def joint(name, kind, parent, child, more=""):
+        return (
+            f'<joint name="{name}" type="{kind}"><origin xyz="0.1 0 0"/><parent link="{parent}"/>'
+            f'<child link="{child}"/><axis xyz="0 0 1"/><limit lower="-1" upper="1" velocity="1" effort="1"/>{more}</joint>'
+        )
+
+    mass = '<inertial><mass value="1"/><inertia ixx="1" iyy="1" izz="1" ixy="0" ixz="0" iyz="0"/></inertial>'
+    urdf = (
+        '<robot name="r">'
+        + "".join(f'<link name="{name}">{mass}</link>' for name in "abcde")
+        + joint("outer", "revolute", "a", "c", '<mimic joint="inner" multiplier="-2" offset="0.1"/>')
+        + joint("wheel", "continuous", "a", "d")
+        + joint("inner", "revolute", "a", "b")
+        + joint("arm", "revolute", "a", "e")
+        + "</robot>"
+    )
+    robot = dataclasses.replace(g1, urdf=urdf, config=types.SimpleNamespace(home={"arm": 0.5}))
+    assert set(robot.joints) == {"wheel", "inner", "arm"}
+    assert robot.mimics == {"outer": description.Mimic("inner", -2.0, 0.1)}
+    whole, finger = robot.pinocchio(), robot.pinocchio(["inner"])
+    assert (whole.nq, whole.nv, finger.nq) == (3, 3, 1)
+    q = robot.q({"inner": 0.3, "arm": 0.5, "wheel": 40.0})
+    assert dict(zip(robot.joints, q)) == {"inner": 0.3, "arm": 0.5, "wheel": 40.0}
+    for model, at in ((whole, q), (finger, np.array([0.3]))):
+        data = model.createData()
+        pinocchio.framesForwardKinematics(model, data, at)
+        for link, turn in (("b", 0.3), ("c", 0.1 - 0.6), ("e", 0.5)):
+            along = data.oMf[model.getFrameId(link)].rotation[:, 0]
+            assert along == pytest.approx([np.cos(turn), np.sin(turn), 0.0])
+
+
+def test_wheeled_bases_and_lifts_are_checked(g1):
+    wheels = (Wheel("roll", "turn"),)
+    drive = Drive(True, 1.0, 1.0, 5.0, 1.0, 1.0, 5.0, 0.07, wheels)
+    assert drive.joints == ("turn", "roll")
+    with pytest.raises(ValueError, match="belongs to a wheeled base"):
+        dataclasses.replace(g1.config, drive=drive)
+    with pytest.raises(ValueError, match="belongs to a wheeled base"):
+        dataclasses.replace(g1.config, base="wheeled")
+    with pytest.raises(ValueError, match="group wheels"):
+        dataclasses.replace(g1.config, base="wheeled", drive=drive)
+    with pytest.raises(ValueError, match="linear_jerk 0: must be above 0"):
+        dataclasses.replace(drive, linear_jerk=0)
+    with pytest.raises(ValueError, match="low and high differ by a"):
+        Lift(low={"a": 0.0}, high={})
+    lift = Lift(low={"left_elbow_joint": 0.0}, high={"left_elbow_joint": 1.0})
+    operator = dataclasses.replace(g1.config.operator, lift=lift)
+    with pytest.raises(ValueError, match="left_elbow_joint does not stand in group torso"):
+        dataclasses.replace(g1.config, operator=operator)
