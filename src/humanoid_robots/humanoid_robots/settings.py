@@ -29,6 +29,8 @@ class Settings:
     time_scale: float = _setting("Simulated seconds per second at most", 0.01, 1000.0)
     seed: int = _setting("Of the scene", 0, 2**62)
     command_timeout: float = _setting("Simulated time without joint_commands that starts a soft stop [s]", 0.01, 10.0)
+    patience: float = _setting("Longest wait for joint_commands before a step, wall time [s]", 0.0, 10.0)
+    commands_behind: float = _setting("How far joint_commands may lie behind simulated time unwaited for [s]", 0.0, 1.0)
     stop_decay: float = _setting("Time constant of the soft stop [s]", 0.001, 1.0)
     objects_rate: float = _setting("Of scene/objects [Hz]", 1.0, 500.0)
     base_rate: float = _setting("Of odom and its transforms [Hz]", 1.0, 500.0)

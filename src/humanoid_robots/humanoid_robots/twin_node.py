@@ -18,15 +18,17 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64
 
 import humanoid_description
-from humanoid_core import config, endpoints, ros
+from humanoid_core import config, convert, endpoints, ros
 from humanoid_core.errors import HumanoidError, MessageError
 from humanoid_robots import scene
-from humanoid_robots.pacing import Pace
+from humanoid_robots.pacing import Pace, Patience
 from humanoid_robots.rendering import RenderThread
 from humanoid_robots.servo import WORDS, Mode
 from humanoid_robots.settings import Settings
 from humanoid_robots.twin import START_NS, Twin
 from humanoid_robots.twin_publishing import TwinPublisher
+
+_NOT_WAITED = "time goes on without joint_commands until they have caught up"
 
 
 class TwinNode(LifecycleNode):
@@ -48,9 +50,9 @@ class TwinNode(LifecycleNode):
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._running = threading.Event()
         self._loop = threading.Thread()
-        self._pace = Pace(self._settings.time_scale)
+        self._pace = Pace(settings.time_scale)
+        self._patience = Patience(settings.patience, settings.commands_behind)
         self._refused = 0
-        self._reported = Mode.OFF
         # Outputs and inputs
         self._time_scale = ros.publisher(self, endpoints.TIME_SCALE)
         self._diagnostics: ros.Diagnostics | None = None
@@ -121,10 +123,12 @@ class TwinNode(LifecycleNode):
             while self._running.is_set() and self.context.ok():
                 while not self._jobs.empty():
                     self._jobs.get()()
+                publisher.clock(twin.now)
+                if not self._patience.wait(twin.now):
+                    self.get_logger().warning(f"joint_commands kept time waiting too long: {_NOT_WAITED}")
                 command, self._command = self._command, None
                 if command is not None:
                     self._apply(command)
-                publisher.clock(twin.now)
                 for reading in twin.step():
                     publisher.publish(reading)
                 time.sleep(self._pace.wait(1e-9 * (twin.now - START_NS), time.monotonic(), twin.attainable))
@@ -150,6 +154,8 @@ class TwinNode(LifecycleNode):
 
     def _on_command(self, message: JointState) -> None:
         self._command = message
+        if self._twin is not None:
+            self._patience.command(convert.stamp_ns(message.header.stamp), self._twin.now)
 
     def _on_reset(self, request: Any, response: Any) -> Any:
         if self._twin is None or not self._running.is_set():
@@ -182,11 +188,14 @@ class TwinNode(LifecycleNode):
         self._time_scale.publish(Float64(data=scale))
         mode = twin.mode if alive else Mode.OFF
         self._publisher.status(twin.now, mode, WORDS[mode])
-        level = ros.Diagnostics.WARN if mode is Mode.STOPPING else ros.Diagnostics.OK
+        patience = self._patience
+        words = f"{WORDS[mode]}; {_NOT_WAITED}" if patience.lost else WORDS[mode]
+        level = ros.Diagnostics.WARN if mode is Mode.STOPPING or patience.lost else ros.Diagnostics.OK
         self._diagnostics.update(
             level,
-            WORDS[mode],
+            words,
             time_scale=f"{scale:.3f}",
+            waits_in_vain=patience.exhausted,
             refused_commands=self._refused,
             contacts=twin.plant.data.ncon,
         )

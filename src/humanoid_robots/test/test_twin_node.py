@@ -37,6 +37,7 @@ class Bench:
             "robot_config": str(ROOT / "config" / "robots" / "unitree_g1.yaml"),
             "scene": str(ROOT / "config" / "scenes" / "parcel_sorting.yaml"),
             "time_scale": 20.0,
+            "patience": 2.0,
         }
         overrides = [Parameter(name, value=value) for name, value in values.items()]
         arguments = ["--ros-args", "--params-file", str(file)]
@@ -161,6 +162,31 @@ def test_follows_commands_and_stops_when_they_cease(bench: Bench) -> None:
     bench.until(lambda: status[-1].mode == RobotStatus.STOPPING)
     last = bench.heard["joint_states"][-1]
     assert last.position[list(last.name).index(name)] == pytest.approx(-0.35, abs=0.02)
+
+
+def test_time_waits_for_commands_until_they_cease(bench: Bench) -> None:
+    """Commands stamped with the time of the clock; without them it stands still, but not for ever."""
+    commands = ros.publisher(bench.listener, endpoints.JOINT_COMMANDS)
+    bench.until(lambda: commands.get_subscription_count() > 0)
+    clock, status = bench.heard["/clock"], bench.heard["robot/status"]
+
+    def following() -> bool:
+        message = JointState(name=["left_elbow_joint"], position=[-0.35])
+        message.header.stamp = clock[-1].clock
+        commands.publish(message)
+        return bool(status[-1].mode == RobotStatus.FOLLOWING)
+
+    bench.until(following)
+    for _ in range(50):
+        following()
+        bench.executor.spin_once(timeout_sec=0.05)
+    last = convert.stamp_ns(clock[-1].clock)
+    end = time.monotonic() + 0.3
+    while time.monotonic() < end:
+        bench.executor.spin_once(timeout_sec=0.05)
+    assert convert.stamp_ns(clock[-1].clock) - last <= 16_000_000
+    bench.until(lambda: status[-1].mode == RobotStatus.STOPPING)
+    assert convert.stamp_ns(clock[-1].clock) - last > 100_000_000
 
 
 def test_reset_draws_the_scene_anew_and_time_goes_on(bench: Bench) -> None:
