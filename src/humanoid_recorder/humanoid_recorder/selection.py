@@ -11,10 +11,10 @@ from typing import Literal
 from humanoid_core.config import load
 
 _GROUP_OF_TYPE = {
+    "sensor_msgs/msg/JointState": "joints",
     "sensor_msgs/msg/Image": "image",
     "sensor_msgs/msg/CompressedImage": "image",
     "foxglove_msgs/msg/CompressedVideo": "image",
-    "humanoid_interfaces/msg/AudioChunk": "image",
     "sensor_msgs/msg/PointCloud2": "cloud",
 }
 
@@ -41,7 +41,7 @@ class Wanted:
     max_gap: float = 0.0
     depth: int = 0
     repeat: Literal["latched", "always", "never"] = "latched"
-    group: Literal["auto", "numeric", "image", "cloud"] = "auto"
+    group: Literal["auto", "joints", "numeric", "image", "cloud"] = "auto"
 
     def __post_init__(self) -> None:
         if not self.name.strip("/ "):
@@ -98,5 +98,5 @@ def depth_of(wanted: Wanted, group: str) -> int:
     """How many messages the subscription keeps: half a second and more, since the recorder empties it in bursts."""
     if wanted.depth:
         return wanted.depth
-    usual = 500 if group == "numeric" else 30
+    usual = 30 if group in ("image", "cloud") else 500
     return max(usual, round(0.5 * wanted.rate))

@@ -3,18 +3,31 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import os
 import random
 import signal
-import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from mcap.reader import make_reader
+from recording_rig import (
+    IMAGE,
+    JOINTS,
+    SECOND,
+    STRING,
+    by_topic,
+    cdr_string,
+    make,
+    read_with_mcap,
+    read_with_rosbag2,
+    read_with_rosbags,
+    record,
+    topic,
+    traffic,
+)
 from rosbags.rosbag2 import Reader
 
 from humanoid_core.definitions import full_text, type_hash
@@ -22,113 +35,13 @@ from humanoid_recorder.bag_metadata import OfferedQos, qos_text
 from humanoid_recorder.counters import SequenceTracker, TopicCounter, lost_in
 from humanoid_recorder.errors import BagError, EpisodeError, StorageError
 from humanoid_recorder.folders import Staging, leftovers
-from humanoid_recorder.recorder import Arrival, Recorder, Request, Settings
+from humanoid_recorder.recorder import Arrival, Request
 from humanoid_recorder.recovery import recover
 from humanoid_recorder.scan import scan
 from humanoid_recorder.selection import Selection, Wanted, matches
 from humanoid_recorder.sidecar import Label, read_episode
 from humanoid_recorder.verification import verify
-from humanoid_recorder.writers import BACKENDS, McapWriter, Topic
-
-SECOND = 1_000_000_000
-STRING, JOINTS, IMAGE = "std_msgs/msg/String", "sensor_msgs/msg/JointState", "sensor_msgs/msg/CompressedImage"
-
-
-def topic(name: str, kind: str, group: str = "numeric", offers: tuple[OfferedQos, ...] = (OfferedQos(),)) -> Topic:
-    return Topic(name, kind, type_hash(kind), full_text(kind), qos_text(offers), group)
-
-
-def cdr_string(text: str) -> bytes:
-    data = text.encode() + b"\0"
-    return b"\x00\x01\x00\x00" + struct.pack("<I", len(data)) + data
-
-
-def make(out: Path, **changes: object) -> Recorder:
-    settings = Settings(
-        out=out,
-        robot="unitree_g1",
-        namespace="/",
-        backend="mcap",
-        flush_period=0.05,
-        sync_period=0.0,
-        pre_roll=0.0,
-        pre_roll_bytes=1 << 20,
-        queue_bytes=1 << 26,
-        disk_start=0,
-        disk_floor=0,
-        clock="system",
-        software={"ros": "jazzy"},
-        ros_distro="jazzy",
-    )
-    wanted = [
-        Wanted("joint_states", required=True, rate=500.0, max_gap=0.05),
-        Wanted("camera/*/color", required=True),
-        Wanted("robot_description"),
-        Wanted("never_there", required=True),
-    ]
-    recorder = Recorder(dataclasses.replace(settings, **changes), Selection(wanted))
-    latched = OfferedQos(durability="transient_local")
-    recorder.add_topic(topic("/joint_states", JOINTS), wanted[0], publishers=1, latched=False)
-    recorder.add_topic(topic("/camera/head/color", IMAGE, "image"), wanted[1], publishers=1, latched=False)
-    recorder.add_topic(topic("/robot_description", STRING, offers=(latched,)), wanted[2], publishers=1, latched=True)
-    return recorder
-
-
-def traffic(count: int, start_ns: int = 10 * SECOND, seed: int = 1) -> list[Arrival]:
-    """Joints every 2 ms and an image with every 16th, of random bytes."""
-    rng = random.Random(seed)
-    arrivals = []
-    for i in range(count):
-        now = start_ns + i * 2_000_000
-        arrivals.append(Arrival("/joint_states", b"\x00\x01\x00\x00" + rng.randbytes(200), now, now - 1000, i + 1))
-        if i % 16 == 0:
-            arrivals.append(
-                Arrival("/camera/head/color", b"\x00\x01\x00\x00" + rng.randbytes(5000), now, now, i // 16 + 1)
-            )
-    return arrivals
-
-
-def record(recorder: Recorder, arrivals: list[Arrival], task: str = "sort parcels") -> Path:
-    recorder.start(Request(task, operator="ada"), arrivals[0].log_ns)
-    recorder.receive(arrivals)
-    return recorder.stop("success", "fine", arrivals[-1].log_ns + 1).path
-
-
-def by_topic(arrivals: list[Arrival]) -> dict[str, list[tuple[int, bytes]]]:
-    result: dict[str, list[tuple[int, bytes]]] = {}
-    for arrival in arrivals:
-        result.setdefault(arrival.topic, []).append((arrival.log_ns, arrival.payload))
-    return result
-
-
-def read_with_mcap(bag: Path) -> dict[str, list[tuple[int, bytes]]]:
-    result: dict[str, list[tuple[int, bytes]]] = {}
-    with open(bag, "rb") as stream:
-        for _, channel, message in make_reader(stream, validate_crcs=True).iter_messages():
-            result.setdefault(channel.topic, []).append((message.log_time, message.data))
-    return result
-
-
-def read_with_rosbags(folder: Path) -> dict[str, list[tuple[int, bytes]]]:
-    result: dict[str, list[tuple[int, bytes]]] = {}
-    with Reader(folder) as reader:
-        for connection, stamp, data in reader.messages():
-            result.setdefault(connection.topic, []).append((stamp, bytes(data)))
-    return result
-
-
-def read_with_rosbag2(folder: Path) -> dict[str, list[tuple[int, bytes]]]:
-    import rosbag2_py
-
-    reader = rosbag2_py.SequentialReader()
-    reader.open(
-        rosbag2_py.StorageOptions(uri=str(folder), storage_id="mcap"), rosbag2_py.ConverterOptions("cdr", "cdr")
-    )
-    result: dict[str, list[tuple[int, bytes]]] = {}
-    while reader.has_next():
-        name, data, stamp = reader.read_next()
-        result.setdefault(name, []).append((stamp, data))
-    return result
+from humanoid_recorder.writers import BACKENDS, McapWriter
 
 
 @pytest.mark.parametrize("backend", sorted(BACKENDS))
@@ -178,7 +91,7 @@ def test_numeric_chunks_hold_no_images(tmp_path):
     for chunk in summary.chunk_indexes:
         inside = set(chunk.message_index_offsets)
         assert inside <= images or not inside & images
-        assert chunk.compression == ("" if inside <= images else "zstd")
+        assert chunk.compression == ("" if inside <= images else "lz4")
 
 
 def test_sidecar_counts_losses_gaps_and_what_is_missing(tmp_path):
@@ -434,7 +347,7 @@ def test_one_episode_at_a_time_and_discard_deletes(tmp_path):
 WRITER = """
 import sys, time, random
 from pathlib import Path
-from test_recorder_core import make, traffic, Request
+from recording_rig import make, traffic, Request
 recorder = make(Path(sys.argv[1]))
 recorder.start(Request("killed", operator="ada"), 10_000_000_000)
 for i, arrival in enumerate(traffic(100_000)):
