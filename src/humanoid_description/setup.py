@@ -40,6 +40,7 @@ setup(
         "console_scripts": [
             "check = humanoid_description.check:main",
             "make_srdf = humanoid_description.make_srdf:main",
+            "pictures = humanoid_description.pictures:main",
             "urdf = humanoid_description.urdf:main",
         ],
     },

@@ -91,10 +91,9 @@ def _is_capsule(shapes: list[Shape]) -> bool:
     body, *caps = shapes
     radius, length = body.size
     middle, half = body.link_from_shape[:3, 3], 0.5 * length * body.link_from_shape[:3, 2]
-    ends = (middle + half, middle - half)
-    return all(
-        cap.size == (radius,) and np.allclose(cap.link_from_shape[:3, 3], end, atol=1e-9)
-        for cap, end in zip(caps, ends)
+    found = [cap.link_from_shape[:3, 3] - middle for cap in caps]
+    return all(cap.size == (radius,) for cap in caps) and any(
+        np.allclose(found, [end, -end], atol=1e-9) for end in (half, -half)
     )
 
 

@@ -47,12 +47,20 @@ def find_config(robot: str) -> Path:
     """
     if robot.endswith((".yaml", ".yml")):
         return Path(robot)
-    folders = [folder / "config" / "robots" for folder in share_folders("humanoid_bringup")]
-    for folder in folders:
+    for folder in _config_folders():
         if (folder / f"{robot}.yaml").is_file():
             return folder / f"{robot}.yaml"
-    known = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
-    raise ConfigError("robot", "", robot, f"one of {', '.join(known)}, or the path of a robot configuration")
+    known = ", ".join(known_robots())
+    raise ConfigError("robot", "", robot, f"one of {known}, or the path of a robot configuration")
+
+
+def known_robots() -> list[str]:
+    """Names of all robots that have a configuration."""
+    return sorted({path.stem for folder in _config_folders() for path in folder.glob("*.yaml")})
+
+
+def _config_folders() -> list[Path]:
+    return [folder / "config" / "robots" for folder in share_folders("humanoid_bringup")]
 
 
 def expand(path: Path, arguments: dict[str, str] | None = None) -> str:
