@@ -14,7 +14,7 @@ EPISODES ?= 3
 OUT ?= out/demo/$(shell date +%Y%m%d-%H%M%S)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint format build shell clean lock prepare
+.PHONY: help demo robots test bench lint format build shell clean lock prepare
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,6 +24,9 @@ demo: prepare  ## collect, check and report three episodes in the twin (ROBOT= O
 	@$(ENV) ros2 launch humanoid_bringup demo.launch.py robot:=$(ROBOT) operator:=$(OPERATOR) scene:=$(SCENE) \
 	    $(if $(MOTION),motion:='$(abspath $(MOTION))') episodes:=$(EPISODES) out:='$(OUT)'
 	@$(ENV) ros2 run humanoid_dataset report '$(OUT)' --expect $(EPISODES)
+
+robots: prepare  ## draw all robots in home, T and reach poses: docs/images/robots.png
+	@$(ENV) ros2 run humanoid_description pictures --out docs/images/robots.png
 
 test: prepare  ## all tests
 	@$(ENV) python3 -m pytest $(ARGS)

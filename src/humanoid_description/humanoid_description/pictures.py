@@ -159,7 +159,7 @@ def _camera(view: View) -> tuple[np.ndarray, np.ndarray]:
     return np.array((0.0, 0.0, view.height)) + view.distance * back, rotation
 
 
-def sheet(robots: list[Robot], width: int = 290, height: int = 400) -> Image.Image:
+def sheet(robots: list[Robot], width: int = 330, height: int = 400) -> Image.Image:
     """All robots side by side, one row per pose, at one scale.
 
     Args:
@@ -170,17 +170,19 @@ def sheet(robots: list[Robot], width: int = 290, height: int = 400) -> Image.Ima
     shown = {robot.config.name: poses.named(robot) for robot in robots}
     rows = list(next(iter(shown.values())))
     top, left = 34, 26
-    page = Image.new("RGB", (left + width * len(robots), top + height * len(rows)), tuple((255 * BACKGROUND).astype(int)))
+    paper = tuple(int(255 * value) for value in BACKGROUND)
+    page = Image.new("RGB", (left + width * len(robots), top + height * len(rows)), paper)
     draw = ImageDraw.Draw(page)
     for column, robot in enumerate(robots):
         scene = Scene(robot)
         middle = left + width * (column + 0.5)
-        draw.text((middle, top / 2), robot.config.title, fill=(40, 44, 52), font=ImageFont.load_default(15), anchor="mm")
+        font = ImageFont.load_default(15)
+        draw.text((middle, top / 2), robot.config.title, fill=(40, 44, 52), font=font, anchor="mm")
         for row, pose in enumerate(rows):
             picture = scene.picture(shown[robot.config.name][pose], width, height)
             page.paste(picture, (left + width * column, top + height * row))
     for row, pose in enumerate(rows):
-        label = Image.new("RGB", (height, left), tuple((255 * BACKGROUND).astype(int)))
+        label = Image.new("RGB", (height, left), paper)
         text = ImageDraw.Draw(label)
         text.text((height / 2, left / 2), pose, fill=(90, 96, 104), font=ImageFont.load_default(16), anchor="mm")
         page.paste(label.rotate(90, expand=True), (0, top + height * row))
@@ -189,7 +191,7 @@ def sheet(robots: list[Robot], width: int = 290, height: int = 400) -> Image.Ima
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line; exits with 1 on an error."""
-    parser = argparse.ArgumentParser(prog="pictures", description="Draw robots in home, T and reach poses on one sheet.")
+    parser = argparse.ArgumentParser(prog="pictures", description="Draw robots in three poses on one sheet.")
     parser.add_argument("robot", nargs="*", help="names or paths of robot configurations (default: all robots)")
     parser.add_argument("--out", type=Path, default=Path("robots.png"), help="PNG file (default: %(default)s)")
     options = parser.parse_args(arguments)

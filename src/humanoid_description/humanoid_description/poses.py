@@ -74,10 +74,12 @@ def _misses(
     fore = (torso.actInv(wrist.translation) - bend) / arm.fore_length
     hand = torso.rotation.T @ wrist.rotation @ arm.wrist_from_operator
     limb, along, palm, still = _WEIGHTS
-    return np.concatenate([
-        limb * (upper - direction),
-        limb * (fore - direction),
-        along * (hand[:, 0] - direction),
-        palm * (hand[:, 2] - back),
-        still * away,
-    ])
+    return np.concatenate(
+        [
+            limb * (upper - direction),
+            limb * (fore - direction),
+            along * (hand[:, 0] - direction),
+            palm * (hand[:, 2] - back),
+            still * away,
+        ]
+    )
