@@ -94,8 +94,11 @@ def palm(robot: Robot, side: str) -> Palm:
     wrist = robot.frame_id(arm.wrist_frame)
     carrier = int(model.frames[wrist].parentJoint)
     operator_from_base = (data.oMf[wrist] * pin.SE3(arm.wrist_from_operator, np.zeros(3))).inverse()
-    fingers = config.hands[side].fingers.values() if side in config.hands else ()
-    thumbs = {int(model.getJointId(f.joints[0])) for f in fingers if f.joints and "thumb" in f.follows}
+    fingers = (
+        [finger for finger in config.hands[side].fingers.values() if finger.joints] if side in config.hands else []
+    )
+    # A gripper has nothing but its thumb and presses with that, closed.
+    thumbs = {int(model.getJointId(f.joints[0])) for f in fingers if "thumb" in f.follows and len(fingers) > 1}
     points = [
         operator_from_base.homogeneous @ data.oMf[frame].homogeneous @ shape.link_from_shape @ _surface(shape)
         for shape in collision_shapes(robot.urdf)
