@@ -12,8 +12,9 @@ import numpy as np
 
 from bench.report import Figure
 from bench.rig import REPOSITORY, Rig, node
-from humanoid_sync.aligner import Aligner, Flag, Frame
+from humanoid_sync.aligner import Aligner
 from humanoid_sync.clock_model import ClockModel
+from humanoid_sync.frames import Flag, Frame
 from humanoid_sync.streams import Plan, Stream
 
 DOMAIN = 79
@@ -55,7 +56,7 @@ def _clock(name: str, rate: float, jitter: float, spikes: float, ppm: float) -> 
         model = ClockModel()
         for truth, device, arrived in zip(*((column * 1e9).astype(np.int64).tolist() for column in columns)):
             model.add(device, arrived)
-            error = abs(model.to_host(device) - truth - LEAST) * 1e-9
+            error = abs(model.to_host(device)[0] - truth - LEAST) * 1e-9
             if truth > 5 * SECOND:
                 (early if truth < 20 * SECOND else late).append(error)
                 arrival.append(abs(arrived - truth - LEAST) * 1e-9)
@@ -139,10 +140,16 @@ def _alignment() -> dict[str, Figure]:
 
 def _node_share(seconds: float) -> float:
     os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(REPOSITORY / "config" / "transport" / "fastdds.xml")
-    streams = f"streams:={REPOSITORY / 'config' / 'sync' / 'unitree_g1.yaml'}"
+    config_folder = REPOSITORY / "config"
+    parameters = (
+        f"streams:={config_folder / 'sync' / 'default.yaml'}",
+        f"latencies:={config_folder / 'sync' / 'latencies.yaml'}",
+        f"robot_config:={config_folder / 'robots' / 'unitree_g1.yaml'}",
+        "robot_name:=bench",
+    )
     config = str(REPOSITORY / "src/humanoid_sync/config/sync.yaml")
     commands = {
-        "sync": node("humanoid_sync.sync_node", streams, "robot_name:=bench", config=config),
+        "sync": node("humanoid_sync.sync_node", *parameters, config=config),
         "sensors": ["-m", "bench.streams", "numeric"],
     }
     with Rig(commands, DOMAIN) as rig:

@@ -23,6 +23,8 @@ setup(
         "console_scripts": [
             "sync = humanoid_sync.sync_node:main",
             "align = humanoid_sync.offline:main",
+            "calibrate = humanoid_sync.calibrate:main",
+            "monitor = humanoid_sync.monitor_node:main",
         ]
     },
 )

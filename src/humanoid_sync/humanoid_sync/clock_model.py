@@ -2,35 +2,51 @@
 """A device's clock against the host's, from (device stamp, arrival) pairs alone.
 
 A packet never arrives before it was sent, so each difference arrival - device is the clocks' offset plus a delay of
-at least the least delay of the path. The offset line therefore runs along the lower edge of the points: the edge of
-their lower convex hull above the middle of the window. (Moon, Skelly, Towsley: Estimation and removal of clock skew
-from network delay measurements, 1999; Zhang, Liu, Xia: Clock synchronization algorithms for network measurements,
-2002, the hull; Harrison,
-Newman: TICSync, 2011, on line.) The least delay itself cannot be seen in one direction: it stays in the offset.
+at least the least delay of the path: the offset runs along the lower edge of these points. The least delay itself
+cannot be seen in one direction: it stays in the offset.
 
-Memory and time per sample are bounded: the window is cut into buckets that keep only their own lower hull.
+Which line below the points? Time is cut into slots that keep their lowest point only, so that memory and time per
+sample are bounded and delays that hold up each other count once. Delays of these minima over the true line are close
+to exponential, whatever single delays are like (the least of many); with exponential delays, the likelihood of a line
+depends on nothing but their sum S and on staying below every point (Moon, Skelly, Towsley: Estimation and removal of
+clock skew from network delay measurements, 1999; the lower edge on line: Harrison, Newman: TICSync, 2011). With the
+unknown mean delay integrated out it is S^-n. That is evaluated on a grid of drifts, together with what is known of
+crystals; quantiles of the resulting offset are the estimate and its uncertainty.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import Any, NamedTuple
 
-_BUCKET_NS = 500_000_000
+import numpy as np
+
+_SLOT_NS = 150_000_000
 _WINDOW_NS = 60_000_000_000
-_MAX_DRIFT = 200e-6  # [s/s]; crystals are within 100 ppm
-_STEP_BACK_NS = 2_000_000  # arriving this much before it can be is no delay but a step of a clock
-_STEP_FORWARD_NS = 5_000_000
-_STEP_SAMPLES = 5
-_STEP_SLOT_NS = 150_000_000  # a step forward is believed when the least delays of four such slots agree
-_STEP_SLOTS = 4
-_STEP_AGREE_NS = 3_000_000
+_CAPACITY = 1024  # slots; a window has 400
+_SHORT_WINDOW_NS = 10_000_000_000
+_PRECISE_NS = 5_000.0  # a window of a clock known better than this is cut to the short one: crystals wander
+_CRYSTAL = 50e-6  # [s/s], standard deviation of drifts of unknown crystals; they are within 100 ppm
+_SAME_CRYSTAL = 2e-6  # ... of one that was known before a step or a silence
+_MAX_DRIFT = 300e-6
 _KNOWN_AFTER_NS = 2_000_000_000
-_KNOWN_SAMPLES = 20
+_KNOWN_SLOTS = 8
+_TAILS = (0.0125, 0.9875)  # of the posterior, what lies between is stated
+_QUARTILE = math.log(4.0 / 3.0)  # of an exponential distribution with mean 1
+_CAP = 8.0  # a slot whose least delay is over this many typical ones was held up as a whole
 
-Point = tuple[int, int]  # device time, offset [ns]
+_SURE_SLOTS = 20  # before, typical delays are not known well enough to call a slot high
+_STEP_SLOTS = 4  # a step is believed when the minima of so many slots in a row agree
+_UNSURE_STEP_NS = 50_000_000  # smallest step found before anything is known
+_FINE_STEP_NS = 300_000  # ... and afterwards, where delays are small
+
+_SPACING = 1e-8 * 1.5 ** np.arange(26)  # 0.01 to 250 ppm
+_GRID = np.concatenate([-_SPACING[::-1], [0.0], _SPACING])
+_MIDDLE = len(_SPACING)
+_WEIGHT = np.gradient(_GRID)
+_EDGES = np.array([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 1.0])
+_SHARE, _MASS = 0.5 * (_EDGES[1:] + _EDGES[:-1]), np.diff(_EDGES)
 
 
 @dataclass(frozen=True)
@@ -52,161 +68,288 @@ class ClockState:
     samples: int
 
 
+class Line(NamedTuple):
+    """A clock's line at one moment. Device times are unwrapped.
+
+    Attributes:
+        at: Device time where the line is anchored [ns].
+        base: Offset there, whole part [ns].
+        offset: ... and the rest [ns].
+        slope: Drift [ns/ns].
+        uncertainty: At the anchor [ns]; NaN while unknown.
+        slope_uncertainty: [ns/ns].
+    """
+
+    at: int
+    base: int
+    offset: float
+    slope: float
+    uncertainty: float
+    slope_uncertainty: float
+
+
 class ClockModel:
-    """Running model of one clock."""
+    """Running model of one clock.
 
-    def __init__(self) -> None:
+    Args:
+        wraps: Device time after which a counter begins anew [s], such as 4294967.296 for 32 bits of milliseconds; 0:
+            never.
+        tick: Resolution of the device's stamps [s], where it is coarse; stamps are taken for rounded down.
+    """
+
+    def __init__(self, wraps: float = 0.0, tick: float = 0.0) -> None:
         self.steps = 0
-        self._reset()
+        self.last_step = math.nan  # by how much the offset changed last [s]
+        self.wraps = round(wraps * 1e9)
+        self._half_tick = round(tick * 0.5e9)
+        self._last: tuple[int, int] | None = None  # device (unwrapped) and arrival of the newest pair
+        self._reset((0.0, _CRYSTAL))
 
-    def _reset(self) -> None:
-        self._buckets: deque[list[Point]] = deque()
-        self._bucket_end = 0
-        self._first = self._last = 0
+    def _reset(self, drift: tuple[float, float]) -> None:
+        self._prior = drift  # mean and standard deviation
+        self._zero = (0, 0)  # device time and offset that the floats below are relative to
         self._samples = 0
-        self._line: tuple[int, float, float] | None = None  # device time, offset there [ns], slope
-        self._spread = math.nan  # typical distance of the bucket minima from the line [ns]
-        self._suspects: list[Point] = []
-        self._suspect_side = 0
-        self._slot_end = 0
+        self._points = np.zeros((_CAPACITY, 2))  # device time and offset of the lowest point of each slot ...
+        self._begin = self._end = 0  # ... of which these count
+        self._slot: tuple[float, float] | None = None  # of the open one
+        self._slot_low = math.inf  # its distance from the line
+        self._slot_end = 0  # arrival
+        self._at, self._offset, self._slope = 0.0, 0.0, drift[0]
+        self._half_width, self._slope_sd = math.nan, drift[1]
+        self._since_fit = 0
+        self._typical = math.nan  # delay of a slot's lowest point [ns]
+        self._suspects: list[tuple[float, float]] = []
+        self._side = 0
+        self._line: Line | None = None
+
+    # --- input ---
 
     def add(self, device_ns: int, arrival_ns: int) -> None:
         """Take one pair; duplicates and packets out of order do no harm."""
-        point = (device_ns, arrival_ns - device_ns)
-        if self._line is not None and self._is_step(point):
-            suspects = self._suspects
-            self._reset()
-            self.steps += 1
-            for suspect in suspects:
-                self._insert(suspect)
-            return
-        if self._suspect_side >= 0:
-            self._insert(point)
-
-    def _is_step(self, point: Point) -> bool:
-        """Whether enough samples in a row say that one of the clocks was set.
-
-        One clock set so that packets seem to arrive before they were sent shows at once. The other way looks like
-        congestion, which however does not hold its least delay steady.
-        """
-        residual = point[1] - self._value(point[0])
-        spread = 0.0 if math.isnan(self._spread) else self._spread
-        side = -1 if residual < -_STEP_BACK_NS else 1 if residual > _STEP_FORWARD_NS + 5 * spread else 0
-        if side == 0 or side != self._suspect_side:
-            self._suspects, self._suspect_side = [], side
-        if side == 0:
-            return False
-        suspects = self._suspects
-        if side < 0:
-            suspects.append(point)
-            return len(suspects) >= _STEP_SAMPLES
-        if not suspects or point[0] >= self._slot_end:
-            done = suspects[-_STEP_SLOTS:]
-            agree = max(point[1] for point in done) - min(point[1] for point in done) if done else 0
-            if len(done) == _STEP_SLOTS and agree <= _STEP_AGREE_NS + 5 * spread:
-                self._suspects = done
-                return True
-            self._suspects = [*done[-_STEP_SLOTS + 1 :], point]
-            self._slot_end = point[0] + _STEP_SLOT_NS
-        elif point[1] < suspects[-1][1]:
-            suspects[-1] = point
-        return False
-
-    def _insert(self, point: Point) -> None:
-        if not self._buckets:
-            self._first = self._last = point[0]
-        if point[0] >= self._bucket_end:
-            self._refresh()
-            self._buckets.append([])
-            self._bucket_end = point[0] + _BUCKET_NS
-            while self._buckets[0] and self._buckets[0][-1][0] < point[0] - _WINDOW_NS:
-                self._buckets.popleft()
-        self._last = max(self._last, point[0])
+        device = self.unwrap(device_ns, arrival_ns)
+        if self._last is None or not self._samples:
+            self._zero = (device, arrival_ns - device)
+            self._slot_end = arrival_ns + _SLOT_NS
+        elif arrival_ns < self._last[1] - 1_000_000_000:  # the host's own time jumped
+            self._step(device, arrival_ns)
+        self._last = (device, arrival_ns)
+        if arrival_ns >= self._slot_end:
+            self._close_slot()
+            self._slot_end = arrival_ns + _SLOT_NS
         self._samples += 1
-        _extend_hull(self._buckets[-1], point)
-        if self._line is None or len(self._buckets) < 4 or point[1] < self._value(point[0]):
-            self._refresh()
+        t = float(device - self._zero[0])
+        y = float(arrival_ns - device - self._zero[1])
+        distance = y - self._offset - self._slope * (t - self._at)
+        if distance < self._slot_low:
+            self._slot, self._slot_low = (t, y), distance
+            if -self._low_limit(t) <= distance < 0.0:
+                self._offset += distance  # no line may run above a point
+                self._slot_low = 0.0
+                self._line = None
 
-    def _refresh(self) -> None:
-        """Fit the line to the hull of all buckets."""
-        points = [point for bucket in self._buckets for point in bucket]
-        if not points:
+    def _step(self, device: int, arrival: int) -> None:
+        """Begin a new segment: of the old one only the drift is still true."""
+        offset = self._zero[1] + self._offset
+        self._reset((self._slope, max(2.0 * self._slope_sd, _SAME_CRYSTAL)))
+        self._zero = (device, arrival - device)
+        self._slot_end = arrival + _SLOT_NS
+        self.steps += 1
+        self.last_step = (arrival - device - offset) * 1e-9
+
+    def _low_limit(self, t: float) -> float:
+        """So far below the line a point at time t is no better knowledge of it, but a step or a wrong stamp [ns]."""
+        if self._end - self._begin < _KNOWN_SLOTS:
+            return float(_UNSURE_STEP_NS)
+        return max(_FINE_STEP_NS, 4.0 * (self._half_width + self._slope_sd * abs(t - self._at)))
+
+    def _high_limit(self, t: float) -> float:
+        """So far above the line no slot's lowest point lies by chance [ns]."""
+        if self._end - self._begin < _SURE_SLOTS:
+            return float(_UNSURE_STEP_NS)
+        return max(self._low_limit(t), 12.0 * self._typical)
+
+    def _close_slot(self) -> None:
+        point, low = self._slot, self._slot_low
+        self._slot, self._slot_low = None, math.inf
+        if point is None:
             return
-        hull: list[Point] = []
-        for point in points:
-            _extend_hull(hull, point)
-        middle = (points[0][0] + points[-1][0]) / 2
-        slope, at = 0.0, hull[0]
-        for left, right in pairwise(hull):
-            at = left
-            slope = (right[1] - left[1]) / (right[0] - left[0])
-            if right[0] >= middle:
-                break
-        slope = min(max(slope, -_MAX_DRIFT), _MAX_DRIFT)
-        lowest = min(point[1] - slope * (point[0] - at[0]) for point in hull)
-        self._line = (at[0], lowest, slope)
-        minima = [min(y - slope * (x - at[0]) for x, y in bucket) - lowest for bucket in self._buckets if bucket]
-        self._spread = sorted(minima)[len(minima) // 2]
+        side = -1 if low < -self._low_limit(point[0]) else 1 if low > self._high_limit(point[0]) else 0
+        if side == 0 or side != self._side:
+            self._suspects, self._side = [], side
+        self._line = None
+        if side:
+            self._suspects = [*self._suspects[1 - _STEP_SLOTS :], point]
+            offsets = [y for _, y in self._suspects]
+            if max(offsets) - min(offsets) > self._agreement(abs(low)):
+                self._suspects = [point]
+            elif len(offsets) == _STEP_SLOTS:
+                self._begin_after_step()
+                return
+        if side < 0:
+            return  # would bend the line for the whole window if it is but a wrong stamp
+        self._keep(point)
+        count = self._end - self._begin
+        self._since_fit += 1
+        if count >= 3 and (count < 20 or self._since_fit >= (2 if count < 100 else 4)):
+            self._fit()
 
-    def _value(self, device_ns: int) -> float:
-        assert self._line is not None
-        at, offset, slope = self._line
-        return offset + slope * (device_ns - at)
+    def _keep(self, point: tuple[float, float]) -> None:
+        """Add a slot's lowest point, and forget what is older than the window."""
+        points = self._points
+        if self._end == _CAPACITY:
+            kept = points[self._begin : self._end].copy()
+            self._begin, self._end = 0, len(kept)
+            points[: len(kept)] = kept
+        points[self._end] = point
+        self._end += 1
+        while point[0] - points[self._begin, 0] > _WINDOW_NS:
+            self._begin += 1
+        if self._half_width < _PRECISE_NS:
+            for _ in range(2):
+                self._begin += bool(point[0] - points[self._begin, 0] > _SHORT_WINDOW_NS)
+
+    def _agreement(self, size: float) -> float:
+        """How far minima may differ that show the same step [ns]: congestion does not hold its least delay steady."""
+        typical = 0.0 if math.isnan(self._typical) else self._typical
+        return min(0.5 * size, max(1_000_000.0, 8.0 * typical))
+
+    def _begin_after_step(self) -> None:
+        suspects, zero = self._suspects, self._zero
+        samples, slot_end = self._samples, self._slot_end
+        device, offset = zero[0] + round(suspects[-1][0]), zero[1] + round(min(y for _, y in suspects))
+        self._step(device, device + offset)
+        self._slot_end = slot_end
+        self._samples = min(samples, _STEP_SLOTS)
+        dt, dy = zero[0] - self._zero[0], zero[1] - self._zero[1]
+        for t, y in suspects:
+            self._keep((t + dt, y + dy))
+        self._fit()
+
+    # --- the line ---
+
+    def _fit(self) -> None:
+        """Posterior of drift and offset at the newest slot, given the slots' lowest points."""
+        points = self._points[self._begin : self._end]
+        now = points[-1, 0]
+        t, y = points[:, 0] - now, points[:, 1]
+        slopes = self._slope + _GRID
+        highest = (y - slopes[:, None] * t).min(axis=1)  # offset at `now` of the highest line possible
+        delays = y - self._slope * t - highest[_MIDDLE]
+        quarter = len(t) // 4
+        typical = float(np.partition(delays, quarter)[quarter]) / _QUARTILE + 1.0
+        open_ = delays <= _CAP * typical  # the others were held up as a whole, and say nothing more
+        n = int(open_.sum())
+        total = float(y[open_].sum()) - slopes * float(t[open_].sum()) - n * highest
+        total = np.maximum(total, 0.0) + 1.0
+        mean, sd = self._prior
+        log_weight = -(n - 1) * np.log(total) - 0.5 * ((slopes - mean) / sd) ** 2
+        log_weight[np.abs(slopes) > _MAX_DRIFT] = -np.inf
+        weight = np.exp(log_weight - log_weight.max()) * _WEIGHT
+        weight /= weight.sum()
+        # Below the highest line possible, the offset follows a Lomax distribution.
+        below = (total / n)[:, None] * ((1.0 - _SHARE) ** (-1.0 / max(n - 1, 1)) - 1.0)
+        values = (highest[:, None] - below).ravel()
+        order = np.argsort(values)
+        reached = np.cumsum((weight[:, None] * _MASS).ravel()[order])
+        low, high = values[order[np.searchsorted(reached, _TAILS)]]
+        self._since_fit = 0
+        self._at, self._offset = float(now), float(0.5 * (low + high))
+        self._half_width = float(0.5 * (high - low))
+        self._slope = float(weight @ slopes)
+        self._slope_sd = math.sqrt(float(weight @ (slopes - self._slope) ** 2)) + 1e-9
+        self._typical = typical
 
     @property
     def known(self) -> bool:
-        """Whether there are samples enough to state an uncertainty."""
-        return self._samples >= _KNOWN_SAMPLES and self._last - self._first >= _KNOWN_AFTER_NS
+        """Whether there are samples enough to state an uncertainty, and none that contradict."""
+        if self._end - self._begin < _KNOWN_SLOTS or len(self._suspects) > 1:
+            return False
+        span = self._points[self._end - 1, 0] - self._points[self._begin, 0]
+        return bool(span >= _KNOWN_AFTER_NS or self._prior[1] < _CRYSTAL)
+
+    def line(self) -> Line:
+        """What stamps are converted with now."""
+        if self._line is None:
+            self._line = self._drawn()
+        return self._line
+
+    def _drawn(self) -> Line:
+        zero_device, zero_offset = self._zero
+        at = round(self._at)
+        width = self._half_width + self._half_tick if self.known else math.nan
+        return Line(zero_device + at, zero_offset, self._offset, self._slope, width, self._slope_sd)
+
+    def unwrap(self, device_ns: int, arrival_ns: int) -> int:
+        """The device's time had its counter not wrapped: the one that is nearest to what arrival suggests."""
+        if not self.wraps or self._last is None:
+            return device_ns
+        expected = self._last[0] + arrival_ns - self._last[1]
+        half = self.wraps // 2
+        return expected + (device_ns - expected + half) % self.wraps - half
+
+    def to_host(self, device_ns: int, arrival_ns: int | None = None) -> tuple[int, float]:
+        """Host time of a device stamp [ns], and its uncertainty [s].
+
+        Args:
+            device_ns: Device stamp.
+            arrival_ns: When it arrived, which tells where a counter stands that wraps around.
+
+        Returns:
+            The stamp itself and NaN while nothing is known.
+        """
+        if self._last is None:
+            return device_ns, math.nan
+        return convert(self.line(), self.unwrap(device_ns, self._last[1] if arrival_ns is None else arrival_ns))
 
     def uncertainty(self) -> float:
-        """Of a converted stamp [s]; NaN while unknown.
-
-        The minima of half-second buckets lie above the line by what delays leave over; the line can be off by about
-        as much.
-        """
-        return (self._spread + 20_000) * 1e-9 if self.known else math.nan
-
-    def to_host(self, device_ns: int) -> int:
-        """Host time of a device stamp [ns]; the stamp itself while nothing is known."""
-        return device_ns if self._line is None else device_ns + round(self._value(device_ns))
+        """Of a stamp at the anchor of the line [s]; NaN while unknown."""
+        return self.line().uncertainty * 1e-9
 
     def state(self) -> ClockState:
         """What is known now."""
-        if self._line is None:
+        if self._last is None:
             return ClockState(math.nan, math.nan, math.nan, self.steps, 0)
-        return ClockState(self._value(self._last) * 1e-9, self._line[2], self.uncertainty(), self.steps, self._samples)
+        line = self.line()
+        offset = line.base + line.offset + line.slope * (self._last[0] - line.at)
+        return ClockState(offset * 1e-9, line.slope, line.uncertainty * 1e-9, self.steps, self._samples)
 
+    @property
+    def newest(self) -> tuple[int, int]:
+        """Device time (unwrapped) and arrival of the newest pair [ns]."""
+        assert self._last is not None
+        return self._last
 
-def _extend_hull(hull: list[Point], point: Point) -> None:
-    """Add a point to a lower convex hull, ordered by time; one from the past only counts if it is the lowest."""
-    if hull and point[0] <= hull[-1][0]:
-        if point[1] >= hull[-1][1]:
+    # --- over a restart of the program ---
+
+    def save(self) -> dict[str, Any]:
+        """All that it knows, for `restore`; bounded, plain numbers."""
+        names = ("steps", "_last", "_zero", "_samples", "_at", "_offset", "_slope", "_slope_sd", "_prior", "_slot_end")
+        kept: dict[str, Any] = {name.lstrip("_"): getattr(self, name) for name in names}
+        return {**kept, "slots": self._points[self._begin : self._end].tolist(), "wraps": self.wraps}
+
+    def restore(self, kept: dict[str, Any]) -> None:
+        """Go on where `save` left off. A device that was restarted meanwhile shows as a step.
+
+        Raises:
+            KeyError, TypeError, ValueError: that is nothing `save` has written.
+        """
+        slots = [(float(t), float(y)) for t, y in kept["slots"]][-_CAPACITY:]
+        if kept["wraps"] != self.wraps or kept["last"] is None:
             return
-        while hull and point[0] <= hull[-1][0]:
-            hull.pop()
-    while len(hull) > 1 and _turns_down(hull[-2], hull[-1], point):
-        hull.pop()
-    hull.append(point)
+        self.steps, self._samples, self._slot_end = (int(kept[name]) for name in ("steps", "samples", "slot_end"))
+        self._last, self._zero = ((int(a), int(b)) for a, b in (kept["last"], kept["zero"]))
+        self._at, self._offset, self._slope, self._slope_sd = (
+            float(kept[name]) for name in ("at", "offset", "slope", "slope_sd")
+        )
+        self._prior = (float(kept["prior"][0]), float(kept["prior"][1]))
+        for slot in slots:
+            self._keep(slot)
+        if len(slots) >= 3:
+            self._fit()
 
 
-def _turns_down(a: Point, b: Point, c: Point) -> bool:
-    """Whether b is on or above the line from a to c."""
-    return (b[1] - a[1]) * (c[0] - a[0]) >= (c[1] - a[1]) * (b[0] - a[0])
-
-
-class HostClock:
-    """Stamps that are host time already, or synchronised to it by PTP: passed through, and checked against arrivals.
-
-    Args:
-        tolerance: A stamp may be this far in the future [s].
-        latency: ... and this old [s].
-    """
-
-    def __init__(self, tolerance: float, latency: float) -> None:
-        self._early = round(tolerance * 1e9)
-        self._late = round(latency * 1e9)
-
-    def vouches(self, stamp_ns: int, arrival_ns: int) -> bool:
-        """Whether a stamp can be host time."""
-        age = arrival_ns - stamp_ns
-        return -self._early <= age <= self._late
+def convert(line: Line, device: int) -> tuple[int, float]:
+    """Host time of an unwrapped device stamp [ns], and its uncertainty [s]."""
+    apart = device - line.at
+    host = device + line.base + round(line.offset + line.slope * apart)
+    return host, (line.uncertainty + line.slope_uncertainty * abs(apart)) * 1e-9

@@ -13,6 +13,8 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from humanoid_core.errors import MessageError
 
 _STAMP = struct.Struct("<iI")
@@ -29,6 +31,39 @@ def stamp_ns(payload: bytes) -> int:
         raise MessageError("stamp", payload[:4].hex(), "little-endian CDR with a header")
     seconds, nanoseconds = _STAMP.unpack_from(payload, 4)
     return int(seconds) * 1_000_000_000 + int(nanoseconds)
+
+
+def micros_ns(payload: bytes) -> int:
+    """Stamp of a serialized message that begins with microseconds in a uint64, as PX4's do [ns].
+
+    Raises:
+        MessageError: it is too short or not little-endian CDR.
+    """
+    if len(payload) < 12 or payload[1] != 1:
+        raise MessageError("stamp", payload[:4].hex(), "little-endian CDR with microseconds first")
+    return int.from_bytes(payload[4:12], "little") * 1000
+
+
+STAMPS = {"header": stamp_ns, "microseconds": micros_ns}
+
+
+def stamps_ns(payloads: list[bytes], kind: str) -> np.ndarray:
+    """Stamps of many messages of one stream at once, (n,) int64 [ns]; as `STAMPS[kind]` of each.
+
+    Raises:
+        MessageError: one is too short or not little-endian CDR.
+    """
+    heads = [payload[:12] for payload in payloads]
+    joined = np.frombuffer(b"".join(heads), dtype=np.uint8)
+    if len(joined) != 12 * len(heads) or (joined[1::12] != 1).any():
+        for payload in payloads:
+            STAMPS[kind](payload)
+    table = joined.reshape(-1, 12)[:, 4:]
+    if kind == "microseconds":
+        return np.ascontiguousarray(table).view("<u8").ravel().astype(np.int64) * 1000
+    words = np.ascontiguousarray(table)
+    seconds, nanoseconds = words[:, :4].copy().view("<i4").ravel(), words[:, 4:].copy().view("<u4").ravel()
+    return seconds.astype(np.int64) * 1_000_000_000 + nanoseconds.astype(np.int64)
 
 
 def _align(offset: int, size: int) -> int:
@@ -101,6 +136,17 @@ def twist(payload: bytes) -> array:
     return _doubles(payload, _behind_string(payload, 12), 6)
 
 
+def transform(payload: bytes) -> array:
+    """Translation and quaternion xyzw of a geometry_msgs/TransformStamped: 7 numbers."""
+    return _doubles(payload, _behind_string(payload, _behind_string(payload, 12)), 7)
+
+
+def odometry(payload: bytes) -> array:
+    """Position, quaternion xyzw, linear and angular velocity of a nav_msgs/Odometry: 13 numbers."""
+    offset = _align(_behind_string(payload, _behind_string(payload, 12)), 8)
+    return _doubles(payload, offset, 7) + _doubles(payload, offset + 8 * (7 + 36), 6)
+
+
 def tactile(payload: bytes) -> array:
     """Taxels of a humanoid_interfaces/TactileArray, row-major."""
     offset = _align(_behind_string(payload, 12) + 1, 4)  # quantity is one byte
@@ -129,6 +175,8 @@ LAYOUTS = {
     "sensor_msgs/msg/Imu": Layout(lambda: imu, quaternions=(0,)),
     "geometry_msgs/msg/WrenchStamped": Layout(lambda: wrench),
     "geometry_msgs/msg/PoseStamped": Layout(lambda: pose, quaternions=(3,)),
+    "geometry_msgs/msg/TransformStamped": Layout(lambda: transform, quaternions=(3,)),
     "geometry_msgs/msg/TwistStamped": Layout(lambda: twist),
+    "nav_msgs/msg/Odometry": Layout(lambda: odometry, quaternions=(3,)),
     "humanoid_interfaces/msg/TactileArray": Layout(lambda: tactile),
 }

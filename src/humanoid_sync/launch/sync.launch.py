@@ -11,14 +11,20 @@ from launch_ros.substitutions import FindPackageShare
 
 def generate_launch_description() -> LaunchDescription:
     ours = PathJoinSubstitution([FindPackageShare("humanoid_sync"), "config", "sync.yaml"])
-    folder = PathJoinSubstitution([FindPackageShare("humanoid_bringup"), "config", "sync", ""])
-    streams = [folder, LaunchConfiguration("robot", default="unitree_g1"), ".yaml"]
-    texts = ("streams", "robot_name")
+    config = PathJoinSubstitution([FindPackageShare("humanoid_bringup"), "config", ""])
+    robot = [config, "robots/", LaunchConfiguration("robot", default="unitree_g1"), ".yaml"]
+    texts = ("streams", "robot_config", "latencies", "robot_name")
     return LaunchDescription(
         [
             DeclareLaunchArgument("params", default_value=ours, description="How often messages are taken"),
-            DeclareLaunchArgument("streams", default_value=streams, description="What is aligned, as config/sync"),
-            DeclareLaunchArgument("robot_name", default_value="unitree_g1", description="Robot, for diagnostics"),
+            DeclareLaunchArgument(
+                "streams", default_value=[config, "sync/default.yaml"], description="How kinds of streams are aligned"
+            ),
+            DeclareLaunchArgument("robot_config", default_value=robot, description="Which streams the robot has"),
+            DeclareLaunchArgument(
+                "latencies", default_value=[config, "sync/latencies.yaml"], description="Measured latencies"
+            ),
+            DeclareLaunchArgument("robot_name", default_value="unitree_g1", description="This very robot"),
             Node(
                 package="humanoid_sync",
                 executable="sync",
