@@ -12,6 +12,7 @@ setup(
         ("share/humanoid_console", ["package.xml"]),
         ("share/humanoid_console/config", glob("config/*.yaml")),
         ("share/humanoid_console/launch", glob("launch/*.py")),
+        ("share/humanoid_console/web", glob("web/*.html")),
     ],
     install_requires=["setuptools"],
     zip_safe=True,
@@ -19,5 +20,10 @@ setup(
     maintainer_email="maintainers@example.org",
     description="What people see of a robot at work.",
     license="Apache-2.0",
-    entry_points={"console_scripts": ["foxglove_view = humanoid_console.foxglove_view_node:main"]},
+    entry_points={
+        "console_scripts": [
+            "foxglove_view = humanoid_console.foxglove_view_node:main",
+            "joint_sliders = humanoid_console.joint_sliders_node:main",
+        ],
+    },
 )

@@ -22,7 +22,7 @@ from humanoid_description.errors import DescriptionError
 from humanoid_description.robot import Robot, load
 from humanoid_description.sources import find_config, known_robots
 
-SMOOTHING = 2  # rays per pixel and direction
+SMOOTHING = 2  # rays per pixel and direction, unless asked otherwise
 BACKGROUND = np.array((244, 246, 249)) / 255.0
 _AXES = ((217, 48, 37), (24, 128, 56), (26, 100, 232))  # x, y, z
 _LIGHT = np.array((3.0, 2.2, 5.0))  # where it stands over base_footprint [m]
@@ -79,7 +79,15 @@ class Scene:
         self._data = mujoco.MjData(self._model)
         self._floor = int(np.flatnonzero(self._model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE)[0])
 
-    def picture(self, q: np.ndarray, width: int, height: int, view: View = View(), frames: bool = True) -> Image.Image:
+    def picture(
+        self,
+        q: np.ndarray,
+        width: int,
+        height: int,
+        view: View = View(),
+        frames: bool = True,
+        smoothing: int = SMOOTHING,
+    ) -> Image.Image:
         """One picture.
 
         Args:
@@ -88,15 +96,19 @@ class Scene:
             height: [px].
             view: Where it is taken from.
             frames: Whether REP-120 and camera frames are drawn: x red, y green, z blue, 8 cm long.
+            smoothing: Rays per pixel and direction.
         """
-        for joint, position in zip(self._robot.joints, q[self._robot.index(self._robot.joints)]):
+        positions = dict(zip(self._robot.joints, q[self._robot.index(self._robot.joints)]))
+        for joint, mimic in self._robot.mimics.items():
+            positions[joint] = mimic.multiplier * positions[mimic.joint] + mimic.offset
+        for joint, position in positions.items():
             self._data.qpos[self._model.joint(joint).qposadr[0]] = position
         mujoco.mj_forward(self._model, self._data)
         eye, rotation = _camera(view)
-        fine = (height * SMOOTHING, width * SMOOTHING)
+        fine = (height * smoothing, width * smoothing)
         image = Image.fromarray((255.0 * self._colours(eye, rotation, fine, view.fov_y)).astype(np.uint8))
         if frames:
-            self._draw_frames(ImageDraw.Draw(image), eye, rotation, fine, view.fov_y)
+            self._draw_frames(ImageDraw.Draw(image), eye, rotation, fine, view.fov_y, smoothing)
         return image.resize((width, height), Image.Resampling.LANCZOS)
 
     def _colours(self, eye: np.ndarray, rotation: np.ndarray, size: tuple[int, int], fov_y: float) -> np.ndarray:
@@ -133,7 +145,13 @@ class Scene:
         return geom, np.where(geom < 0, 50.0, distance), normal
 
     def _draw_frames(
-        self, draw: ImageDraw.ImageDraw, eye: np.ndarray, rotation: np.ndarray, size: tuple[int, int], fov_y: float
+        self,
+        draw: ImageDraw.ImageDraw,
+        eye: np.ndarray,
+        rotation: np.ndarray,
+        size: tuple[int, int],
+        fov_y: float,
+        smoothing: int,
     ) -> None:
         rows, columns = size
         focal = 0.5 * rows / np.tan(0.5 * fov_y)
@@ -147,7 +165,7 @@ class Scene:
             seen = (corners - eye) @ rotation
             pixels = focal * seen[:, :2] / seen[:, 2:] + (0.5 * columns, 0.5 * rows)
             for tip, colour in zip(pixels[1:], _AXES):
-                draw.line([tuple(pixels[0]), tuple(tip)], fill=colour, width=2 * SMOOTHING)
+                draw.line([tuple(pixels[0]), tuple(tip)], fill=colour, width=2 * smoothing)
 
 
 def _camera(view: View) -> tuple[np.ndarray, np.ndarray]:
