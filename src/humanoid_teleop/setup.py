@@ -7,6 +7,7 @@ setup(
     name="humanoid_teleop",
     version="0.1.0",
     packages=find_packages(exclude=["test"]),
+    package_data={"humanoid_teleop": ["webxr/page/*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/humanoid_teleop"]),
         ("share/humanoid_teleop", ["package.xml"]),
@@ -25,6 +26,7 @@ setup(
             "retargeting = humanoid_teleop.retargeting_node:main",
             "retarget_bvh = humanoid_teleop.retarget_bvh:main",
             "scripted_operator = humanoid_teleop.scripted_operator_node:main",
+            "webxr = humanoid_teleop.webxr_node:main",
         ]
     },
 )

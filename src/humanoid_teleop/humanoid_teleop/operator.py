@@ -51,6 +51,8 @@ class Hand:
         joint_rotations: (25, 4) xyzw, WebXR's joint axes in the tracking frame; None likewise.
         grip: 0 open .. 1 closed; NaN where the device has none.
         trigger: 0 released .. 1 pressed; NaN where the device has none.
+        axes: Of the stick, -1..1; empty where the device has none.
+        buttons: Empty where the device has none.
     """
 
     engaged: bool = False
@@ -59,6 +61,8 @@ class Hand:
     joint_rotations: np.ndarray | None = None
     grip: float = float("nan")
     trigger: float = float("nan")
+    axes: list[float] = field(default_factory=list)
+    buttons: list[bool] = field(default_factory=list)
 
 
 def _no_positions() -> np.ndarray:

@@ -48,6 +48,7 @@ def from_message(message: OperatorFrameMessage) -> OperatorFrame:
 
 def _to_hand(hand: Hand) -> OperatorHand:
     message = OperatorHand(engaged=hand.engaged, validity=hand.validity, grip=hand.grip, trigger=hand.trigger)
+    message.axes, message.buttons = hand.axes, hand.buttons
     if hand.joint_positions is not None and hand.joint_rotations is not None:
         message.joints = [convert.to_pose(*pose) for pose in zip(hand.joint_positions, hand.joint_rotations)]
     return message
@@ -55,6 +56,7 @@ def _to_hand(hand: Hand) -> OperatorHand:
 
 def _from_hand(message: OperatorHand) -> Hand:
     hand = Hand(message.engaged, message.validity, grip=message.grip, trigger=message.trigger)
+    hand.axes, hand.buttons = list(message.axes), list(message.buttons)
     if message.joints:
         poses = [convert.pose_arrays(pose) for pose in message.joints]
         hand.joint_positions = np.array([position for position, _ in poses])
