@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -40,6 +40,8 @@ class OperatorCalibration:
             frame's x is.
         chest: The device tracks the chest.
         chest_neutral: Quaternion xyzw (4,) of the chest in the heading frame when standing straight.
+        head: The device tracks the head.
+        head_neutral: Quaternion xyzw (4,) of the head in the heading frame when looking ahead.
     """
 
     arm: float
@@ -49,6 +51,8 @@ class OperatorCalibration:
     heading_from_pelvis: bool
     chest: bool
     chest_neutral: np.ndarray
+    head: bool = False
+    head_neutral: np.ndarray = field(default_factory=lambda: np.array([0.0, 0.0, 0.0, 1.0]))
 
 
 def calibrate(frames: list[OperatorFrame], height: float = 0.0) -> OperatorCalibration:
@@ -90,15 +94,28 @@ def calibrate(frames: list[OperatorFrame], height: float = 0.0) -> OperatorCalib
             f"arm {arm:.2f} m, half shoulder width {half_shoulders:.2f} m, shoulders {drop:.2f} m below the head: "
             "no person's figures; is the unit of the device right, and does the person stand?"
         )
-    neutral = np.array([0.0, 0.0, 0.0, 1.0])
-    if "torso" in tracked:
-        last = frames[-1]
-        heading = yaw(last.rotation("pelvis")) if "pelvis" in tracked else 0.0
-        chest = rotations.multiply(about_z(-heading), last.rotation("torso"))
-        lean = rotations.multiply(about_z(-yaw(chest)), chest)
-        if rotations.angle(neutral, lean) < MAX_NEUTRAL_TILT:
-            neutral = lean
-    return OperatorCalibration(arm, half_shoulders, drop, from_joints, "pelvis" in tracked, "torso" in tracked, neutral)
+    return OperatorCalibration(
+        arm=arm,
+        half_shoulders=half_shoulders,
+        shoulder_drop=drop,
+        from_joints=from_joints,
+        heading_from_pelvis="pelvis" in tracked,
+        chest="torso" in tracked,
+        chest_neutral=_neutral(frames[-1], "torso"),
+        head="head" in tracked,
+        head_neutral=_neutral(frames[-1], "head"),
+    )
+
+
+def _neutral(frame: OperatorFrame, part: str) -> np.ndarray:
+    """How a part that faces ahead is drawn leaning, quaternion xyzw (4,) in the heading frame."""
+    upright = np.array([0.0, 0.0, 0.0, 1.0])
+    if not frame.has(part):
+        return upright
+    heading = yaw(frame.rotation("pelvis")) if frame.has("pelvis") else 0.0
+    turned = rotations.multiply(about_z(-heading), frame.rotation(part))
+    lean = rotations.multiply(about_z(-yaw(turned)), turned)
+    return lean if rotations.angle(upright, lean) < MAX_NEUTRAL_TILT else upright
 
 
 def yaw(rotation: np.ndarray) -> float:

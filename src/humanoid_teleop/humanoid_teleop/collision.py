@@ -1,36 +1,65 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Self-collision: distances of the pairs that are near, and how fast joints may let them approach.
+"""Self-collision: which pairs of links are near, how fast joints may let them approach, and whether the robot could
+still stop before they touch.
 
-Pairs that are far are not measured in each tick. A joint that moves by dq moves every point beyond it by at most dq
-times its lever, so a lower bound of each pair's distance is known from the last measurement; for a while after it, the
-gradient measured then says more exactly how the distance changes. Only pairs whose bound falls below the distance that
-they need to stop are measured again.
+Pairs that are far are not measured in each tick. Every shape keeps count of how far any point of it can have moved; a
+pair that was measured d apart is nearer than that by no more than both its shapes have moved since. Only pairs whose
+bound falls below the distance that they need to stop are measured again.
+
+Two things use the distances. Rows of the solver let near pairs approach no faster than they can brake: that makes
+motion near contact smooth. The guard lets a step pass only if the robot, braking as hard as it may from the state after
+the step, comes to rest without a pair nearer than allowed; otherwise it takes the step back towards the braking one,
+which was found good a tick before.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from typing import NamedTuple
 
 import numpy as np
 import pinocchio as pin
 
-TRUSTED_WAY = 0.02  # [m] that a pair may move against each other before its gradient is out of date
-TURNING = 0.15  # of the fastest possible approach: what the gradient may miss on that way
+from humanoid_teleop.compiled import compiled, dot, norm
+from humanoid_teleop.distances import Placed, Shapes, distance, place, placed_of, shapes_of
+from humanoid_teleop.kinematics import Chain, Pose, chain_of, column, pose_of, update
+
+MOST_ROWS = 32  # pairs, nearest first, that one step looks at
+SAMPLES = 3  # places on the way to rest that the guard looks at
+_CANNOT_TOUCH = 0.002  # [m] that two links with one or two joints between them always keep: never looked at
 
 
-@dataclass(frozen=True)
-class NearPairs:
-    """Pairs of a configuration that are near, or approach each other fast, nearest first.
+class Pairs(NamedTuple):
+    """p pairs of shapes, and what is known of them.
 
     Attributes:
-        pairs: Pair numbers (k,).
-        distances: (k,) [m].
-        gradients: (k, n) change of each distance with each joint [m/rad].
+        first: Shape (p,).
+        second: Shape (p,).
+        least: Distance to keep (p,) [m]; where links are nearer than that at home, what they are there.
+        budget: Distance when last measured plus both shapes' ways then (p,) [m].
+        way: Unit vector from the first to the second when last measured (p, 3).
     """
 
-    pairs: np.ndarray
-    distances: np.ndarray
-    gradients: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    least: np.ndarray
+    budget: np.ndarray
+    way: np.ndarray
+
+
+class Ways(NamedTuple):
+    """How far any point of each shape has come at most: `total` (n,) [m], and `last` in the newest tick (n,) [m]."""
+
+    total: np.ndarray
+    last: np.ndarray
+
+
+class Near(NamedTuple):
+    """Pairs that need watching, nearest first: `pair` (m,), `distance` (m,) [m], `gradient` (m, k) [m/rad]."""
+
+    pair: np.ndarray
+    distance: np.ndarray
+    gradient: np.ndarray
 
 
 class SelfCollision:
@@ -39,120 +68,274 @@ class SelfCollision:
     Args:
         model: The joints.
         geometry: Shapes and pairs.
-        movers: Indices of the joints that can avoid; pairs that none of them moves are left out.
-        near: Distance below which pairs are always constraints [m].
-        watch: Distance below which pairs that approach each other fast are, too [m].
-        acceleration: With which links that approach each other can brake [m/s2].
+        home: Configuration whose distances are always allowed (n,) [rad].
+        limits: Lower and upper ends of the joints (n,), (n,) [rad], and their accelerations (n,) [rad/s2].
+        least: Distance to keep [m].
+        near: Beyond it, pairs are watched from this far, and from as far as they need to stop [m].
+        braking: With which links that approach each other can brake [m/s2].
+
+    Attributes:
+        nearest: Distance [m] and link names of the nearest pair watched; NaN where there is none.
     """
 
     def __init__(
         self,
         model: pin.Model,
         geometry: pin.GeometryModel,
-        movers: np.ndarray,
+        home: np.ndarray,
+        limits: tuple[np.ndarray, np.ndarray, np.ndarray],
+        least: float,
         near: float,
-        watch: float,
-        acceleration: float,
+        braking: float,
     ) -> None:
-        above = np.zeros((model.njoints, model.nv), dtype=bool)  # whether the joint (column) moves the body (row)
-        for joint in range(1, model.njoints):
-            above[joint] = above[model.parents[joint]]
-            above[joint, model.joints[joint].idx_v] = True
-        self._model = model
-        self._geometry = geometry.copy()
-        self._geometry.removeAllCollisionPairs()
-        first, second = [], []
-        for pair in geometry.collisionPairs:
-            a, b = (above[geometry.geometryObjects[i].parentJoint] for i in (pair.first, pair.second))
-            if (a ^ b)[movers].any():
-                self._geometry.addCollisionPair(pair)
-                first.append(a)
-                second.append(b)
-        shape = (len(first), model.nv)
-        self._first = np.array(first, dtype=float).reshape(shape)
-        self._second = np.array(second, dtype=float).reshape(shape)
-        self._levers = np.abs(self._first - self._second) * self._lever_arms()
-        self._data = pin.GeometryData(self._geometry)
-        self._near, self._watch, self._acceleration = near, watch, acceleration
-        self._bounds = np.zeros(len(first))  # no pair is nearer than this [m]
-        self._closing = np.zeros(len(first))  # no pair approaches faster than this [m/s]
-        self._gradients = np.zeros(shape)  # when last measured
-        self._way = np.full(len(first), np.inf)  # moved since then at most [m]
-        self.nearest = (float("nan"), "", "")
-
-    def reset(self, data: pin.Data) -> None:
-        """Measure every pair at the configuration whose kinematics `data` holds; nothing moves."""
-        pin.updateGeometryPlacements(self._model, data, self._geometry, self._data)
-        for pair in range(len(self._bounds)):
-            self._bounds[pair] = pin.computeDistance(self._geometry, self._data, pair).min_distance
-        self._closing[:] = 0.0
-        self._way[:] = np.inf
-
-    def moved(self, velocity: np.ndarray, dt: float) -> None:
-        """Say how fast the joints moved (n,) [rad/s] and for how long [s]."""
-        fastest = self._levers @ np.abs(velocity)
-        self._way += fastest * dt
-        likely = TURNING * fastest - self._gradients @ velocity
-        self._closing = np.where(self._way < TRUSTED_WAY, np.minimum(likely, fastest), fastest)
-        self._bounds -= self._closing * dt
-
-    def measure(self, data: pin.Data, velocity: np.ndarray) -> NearPairs:
-        """Measure the pairs that matter at the configuration and velocity (n,) [rad/s] whose Jacobians `data` holds."""
-        stopping = self._near + np.maximum(self._closing, 0.0) ** 2 / (2.0 * self._acceleration)
-        pairs = np.flatnonzero(self._bounds < np.minimum(stopping, self._watch))
-        self.nearest = (float("nan"), "", "")
-        if not pairs.size:
-            return NearPairs(pairs, np.zeros(0), np.zeros((0, self._model.nv)))
-        pin.updateGeometryPlacements(self._model, data, self._geometry, self._data)
-        geometry, results = self._geometry, self._data
-        found = [pin.computeDistance(geometry, results, pair) for pair in pairs.tolist()]
-        distances = np.array([result.min_distance for result in found])
-        self._bounds[pairs] = distances
-        geometric = np.array(
-            [
-                np.concatenate((pair.normal, pair.getNearestPoint1(), pair.getNearestPoint2()), axis=None)
-                for pair in found
-            ]
+        self._chain = chain_of(model)
+        self._shapes = shapes_of(geometry)
+        self._names = [item.name.rsplit("_", 1)[0] for item in geometry.geometryObjects]
+        self._lower, self._upper, self._acceleration = limits
+        self._near, self._braking = near, braking
+        self._pose, self._placed, self._trial = pose_of(self._chain), *(placed_of(self._shapes) for _ in range(2))
+        count, joints = len(self._names), model.nv
+        self._ways = Ways(np.zeros(count), np.zeros(count))
+        rows = self._shapes.row
+        pairs = [
+            (pair.first, pair.second)
+            for pair in geometry.collisionPairs
+            if self._can_touch(pair.first, pair.second, rows[pair.first], rows[pair.second], home)
+        ]
+        first, second = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+        n = len(first)
+        self.pairs = Pairs(
+            np.ascontiguousarray(first), np.ascontiguousarray(second), np.full(n, least), np.zeros(n), np.zeros((n, 3))
         )
-        normals = geometric[:, :3]
-        linear, angular = normals @ data.J[:3], data.J[3:]
-        gradients = (linear + _crossed(geometric[:, 6:], normals) @ angular) * self._second[pairs]
-        gradients -= (linear + _crossed(geometric[:, 3:6], normals) @ angular) * self._first[pairs]
-        self._gradients[pairs] = gradients
-        self._way[pairs] = 0.0
-        closing = np.maximum(-(gradients @ velocity), 0.0)
-        urgent = np.flatnonzero(distances < np.minimum(self._near + closing**2 / self._acceleration, self._watch))
-        urgent = urgent[np.argsort(distances[urgent], kind="stable")]
-        if urgent.size:
-            first, second = (name.rsplit("_", 1)[0] for name in self.names(pairs[urgent[0]]))
-            self.nearest = (float(distances[urgent[0]]), first, second)
-        return NearPairs(pairs[urgent], distances[urgent], gradients[urgent])
+        self._measured = Near(np.zeros(MOST_ROWS, np.int64), np.zeros(MOST_ROWS), np.zeros((MOST_ROWS, joints)))
+        self._reaches = _reaches(self._chain, self._shapes)
+        self.reset(home)
+        self.pairs.least[:] = np.minimum(least, self.pairs.budget - 1e-4)
+        self.nearest = (math.nan, "", "")
 
-    def names(self, pair: int) -> tuple[str, str]:
-        """The two links' geometry names of a pair."""
-        item = self._geometry.collisionPairs[int(pair)]
-        objects = self._geometry.geometryObjects
-        return objects[item.first].name, objects[item.second].name
+    def reset(self, q: np.ndarray) -> None:
+        """Measure every pair at a configuration (n,) [rad]; nothing moves."""
+        update(self._chain, q, self._pose)
+        place(self._shapes, self._pose, self._placed)
+        self._ways.total[:] = 0.0
+        self._ways.last[:] = 0.0
+        self.pairs.way[:] = 0.0
+        _measure_all(self.pairs, self._shapes, self._placed)
 
-    def _lever_arms(self) -> np.ndarray:
-        """Upper bound of how far any shape beyond each joint can be from the joint's origin (n,) [m]."""
-        model = self._model
-        reach = np.zeros(model.njoints)
-        for item in self._geometry.geometryObjects:
-            item.geometry.computeLocalAABB()
-            size = float(np.linalg.norm(item.placement.translation) + np.linalg.norm(item.geometry.aabb_center))
-            reach[item.parentJoint] = max(reach[item.parentJoint], size + item.geometry.aabb_radius)
-        for joint in range(model.njoints - 1, 0, -1):
-            parent = model.parents[joint]
-            offset = float(np.linalg.norm(model.jointPlacements[joint].translation))
-            reach[parent] = max(reach[parent], offset + reach[joint])
-        return np.array([reach[joint] for joint in range(1, model.njoints)])
+    def moved(self, pose: Pose, dt: float) -> Near:
+        """Take in where the robot is now, dt [s] after the last time; the pairs to watch."""
+        count = _watch(
+            self._chain,
+            self._shapes,
+            pose,
+            self.pairs,
+            self._ways,
+            self._placed,
+            self._measured,
+            dt,
+            self._near,
+            self._braking,
+        )
+        near = Near(*(part[:count] for part in self._measured))
+        if count:
+            pair = int(near.pair[0])
+            first, second = self._names[self.pairs.first[pair]], self._names[self.pairs.second[pair]]
+            self.nearest = (float(near.distance[0]), first, second)
+        else:
+            self.nearest = (math.nan, "", "")
+        return near
+
+    def could_stop(self, q: np.ndarray, v: np.ndarray, dt: float, slack: float) -> bool:
+        """Whether full braking after a step with velocities v (n,) [rad/s] touches nothing.
+
+        Args:
+            q: Configuration of the last `moved` (n,) [rad].
+            v: Of the step.
+            dt: Length of the step.
+            slack: How much nearer than the distance to keep pairs may come on the way [m].
+        """
+        return _could_stop(
+            self._chain,
+            self._shapes,
+            self.pairs,
+            self._ways,
+            self._placed,
+            self._pose,
+            self._trial,
+            self._reaches,
+            q,
+            v,
+            self._acceleration,
+            dt,
+            slack,
+        )
+
+    def _can_touch(self, a: int, b: int, row_a: int, row_b: int, home: np.ndarray) -> bool:
+        """False for shapes that one or two joints move against each other and that stay apart over all their range."""
+        between = np.flatnonzero(self._chain.above[row_a] ^ self._chain.above[row_b])
+        if not between.size:
+            return False
+        if between.size > 2:
+            return True
+        ranges = [np.linspace(self._lower[j], self._upper[j], 13) for j in between]
+        way, on_a, on_b, q = np.zeros(3), np.zeros(3), np.zeros(3), home.copy()
+        for values in np.stack(np.meshgrid(*ranges), axis=-1).reshape(-1, between.size):
+            q[between] = values
+            update(self._chain, q, self._pose)
+            place(self._shapes, self._pose, self._placed)
+            if distance(self._shapes, self._placed, a, b, way, on_a, on_b) < _CANNOT_TOUCH:
+                return True
+        return False
 
 
-def _crossed(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Row by row cross products (k, 3); a third of the cost of np.cross."""
-    out = np.empty_like(b)
-    out[:, 0] = a[:, 1] * b[:, 2] - a[:, 2] * b[:, 1]
-    out[:, 1] = a[:, 2] * b[:, 0] - a[:, 0] * b[:, 2]
-    out[:, 2] = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+def _reaches(chain: Chain, shapes: Shapes) -> np.ndarray:
+    """How far any point of each shape (row) can be from each joint (column), whatever the pose (n, k) [m]."""
+    out = np.zeros((len(shapes.row), chain.above.shape[1]))
+    for i, row in enumerate(shapes.row):
+        length = float(np.linalg.norm(shapes.place[i])) + float(shapes.bound[i])
+        while row:
+            out[i, row - 1] = 1.0 if chain.slides[row] else length
+            length += float(np.linalg.norm(chain.place[row]))
+            row = chain.parent[row]
     return out
+
+
+@compiled
+def _measure_all(pairs: Pairs, shapes: Shapes, placed: Placed) -> None:
+    on_a, on_b = np.empty(3), np.empty(3)
+    for p in range(pairs.first.shape[0]):
+        pairs.budget[p] = distance(shapes, placed, pairs.first[p], pairs.second[p], pairs.way[p], on_a, on_b)
+
+
+@compiled
+def _watch(
+    chain: Chain,
+    shapes: Shapes,
+    pose: Pose,
+    pairs: Pairs,
+    ways: Ways,
+    placed: Placed,
+    out: Near,
+    dt: float,
+    near: float,
+    braking: float,
+) -> int:
+    """Place the shapes, measure the pairs that matter, nearest first into `out`; how many."""
+    count = shapes.row.shape[0]
+    before, turned_before = placed.place.copy(), placed.turned.copy()
+    place(shapes, pose, placed)
+    for i in range(count):
+        moved = turned = 0.0
+        for k in range(3):
+            moved += (placed.place[i, k] - before[i, k]) ** 2
+            for m in range(3):
+                turned += (placed.turned[i, k, m] - turned_before[i, k, m]) ** 2
+        ways.last[i] = math.sqrt(moved) + shapes.bound[i] * math.sqrt(0.5 * turned)
+        ways.total[i] += ways.last[i]
+    on_a, on_b = np.empty((MOST_ROWS + 1, 3)), np.empty((MOST_ROWS + 1, 3))
+    a_point, b_point = np.empty(3), np.empty(3)
+    found = 0
+    for p in range(pairs.first.shape[0]):
+        a, b = pairs.first[p], pairs.second[p]
+        closing = (ways.last[a] + ways.last[b]) / dt
+        need = pairs.least[p] + near + 0.5 * closing * closing / braking
+        come = ways.total[a] + ways.total[b]
+        if pairs.budget[p] - come >= need:
+            continue
+        gap = distance(shapes, placed, a, b, pairs.way[p], a_point, b_point)
+        pairs.budget[p] = gap + come
+        if gap >= need or (found == MOST_ROWS and gap >= out.distance[found - 1]):
+            continue
+        # Sort in
+        i = found if found < MOST_ROWS else MOST_ROWS - 1
+        while i > 0 and out.distance[i - 1] > gap:
+            out.pair[i], out.distance[i] = out.pair[i - 1], out.distance[i - 1]
+            for k in range(3):
+                on_a[i, k], on_b[i, k] = on_a[i - 1, k], on_b[i - 1, k]
+            i -= 1
+        out.pair[i], out.distance[i] = p, gap
+        for k in range(3):
+            on_a[i, k], on_b[i, k] = a_point[k], b_point[k]
+        found = min(found + 1, MOST_ROWS)
+    linear, angular = np.empty(3), np.empty(3)
+    for i in range(found):
+        p = out.pair[i]
+        row_a, row_b = shapes.row[pairs.first[p]], shapes.row[pairs.second[p]]
+        for j in range(chain.above.shape[1]):
+            out.gradient[i, j] = 0.0
+            if chain.above[row_a, j] != chain.above[row_b, j]:
+                column(chain, pose, j, on_b[i] if chain.above[row_b, j] else on_a[i], linear, angular)
+                slope = dot(pairs.way[p], linear)
+                out.gradient[i, j] = slope if chain.above[row_b, j] else -slope
+    return found
+
+
+@compiled
+def _could_stop(
+    chain: Chain,
+    shapes: Shapes,
+    pairs: Pairs,
+    ways: Ways,
+    placed: Placed,
+    pose: Pose,
+    trial: Placed,
+    reaches: np.ndarray,
+    q: np.ndarray,
+    v: np.ndarray,
+    acceleration: np.ndarray,
+    dt: float,
+    slack: float,
+) -> bool:
+    count, joints = shapes.row.shape[0], v.shape[0]
+    # First the longest way that any point can go, without looking where it leads.
+    longest, last = np.empty(joints), 0.0
+    for j in range(joints):
+        last = max(last, abs(v[j]) / acceleration[j])
+        longest[j] = abs(v[j]) * dt + 0.5 * v[j] * v[j] / acceleration[j]
+    come = np.zeros(count)
+    for i in range(count):
+        for j in range(joints):
+            come[i] += reaches[i, j] * longest[j]
+    open_pairs, number = np.empty(pairs.first.shape[0], dtype=np.int64), 0
+    for p in range(pairs.first.shape[0]):
+        a, b = pairs.first[p], pairs.second[p]
+        bound = pairs.budget[p] - ways.total[a] - ways.total[b]
+        if bound - come[a] - come[b] < pairs.least[p] - slack:
+            open_pairs[number] = p
+            number += 1
+    if number == 0:
+        return True
+    needed = np.zeros(count, dtype=np.bool_)
+    for i in range(number):
+        needed[pairs.first[open_pairs[i]]] = needed[pairs.second[open_pairs[i]]] = True
+    # Then along the way to rest.
+    there, way, on_a, on_b, apart = np.empty(joints), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+    for sample in range(SAMPLES):
+        time = last * sample / (SAMPLES - 1)
+        for j in range(joints):
+            braked = min(time, abs(v[j]) / acceleration[j])
+            there[j] = q[j] + v[j] * (dt + braked) - math.copysign(0.5 * acceleration[j] * braked * braked, v[j])
+        update(chain, there, pose)
+        place(shapes, pose, trial)
+        for i in range(count):
+            if needed[i]:
+                turned = 0.0
+                for k in range(3):
+                    apart[k] = trial.place[i, k] - placed.place[i, k]
+                    for m in range(3):
+                        turned += (trial.turned[i, k, m] - placed.turned[i, k, m]) ** 2
+                come[i] = norm(apart) + shapes.bound[i] * math.sqrt(0.5 * turned)
+        for i in range(number):
+            p = open_pairs[i]
+            a, b = pairs.first[p], pairs.second[p]
+            bound = pairs.budget[p] - ways.total[a] - ways.total[b]
+            if bound - come[a] - come[b] >= pairs.least[p] - slack:
+                continue
+            for k in range(3):
+                way[k] = pairs.way[p, k]
+            gap = distance(shapes, trial, a, b, way, on_a, on_b)
+            if gap < pairs.least[p] - slack:
+                now = distance(shapes, placed, a, b, way, on_a, on_b)
+                if gap < min(now, pairs.least[p] - slack) - 1e-6:
+                    return False
+    return True

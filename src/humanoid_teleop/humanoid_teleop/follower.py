@@ -1,38 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From mapped poses of one hand or the chest, now and then, to a moving target: filter, clutch, soft reach."""
+"""From mapped poses of a hand, the chest or the head, now and then, to a moving target: filter, prediction, clutch."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from humanoid_core import rotations
-from humanoid_teleop.filtering import PoseFilter
-from humanoid_teleop.limits import approach_speed
+from humanoid_teleop.compiled import compiled, dot, exp, multiply
+from humanoid_teleop.filtering import STANDSTILL, Bank, PoseFilter, predict
 from humanoid_teleop.settings import Settings
 
 IDLE, FOLLOWING, HOLDING = "idle", "following", "holding"
 
-_NOWHERE = np.zeros(3)
 
-
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """Where to be and how fast that place moves.
 
     Attributes:
         position: (3,) [m].
         rotation: Quaternion xyzw (4,).
-        velocity: (3,) [m/s].
-        turn_rate: (3,) [rad/s], in the frame that the rotation is given in.
+        velocity: (3,) [m/s]: mean over the step that leads there.
+        turn_rate: (3,) [rad/s] likewise, in the frame that the rotation is given in.
     """
 
     position: np.ndarray
     rotation: np.ndarray
     velocity: np.ndarray
     turn_rate: np.ndarray
+
+
+def no_target() -> Target:
+    """Room for a target."""
+    return Target(np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), np.zeros(3), np.zeros(3))
 
 
 class PoseFollower:
@@ -43,18 +45,19 @@ class PoseFollower:
 
     Args:
         settings: Prediction, clutch and ramp.
-        smoothing: Time constant of the filter [s].
+        smoothing: Longest time constant of the filter [s].
         clutched: Whether the offset stays.
     """
 
     def __init__(self, settings: Settings, smoothing: float, clutched: bool) -> None:
         self._settings = settings
         self._clutched = clutched
-        self._filter = PoseFilter(smoothing)
+        self._filter = PoseFilter(smoothing, settings.smoothing_fast, settings.lead)
         self._period = 0.0
         self.seen = -math.inf  # time of the newest good pose [s]
         self.engaged_at = 0.0
         self.state = IDLE
+        self._target = no_target()
         self._offset = np.zeros(3)
         self._turn = np.zeros(3)
         self._faded_from = 0.0
@@ -67,9 +70,10 @@ class PoseFollower:
             self._filter.reset(time, position, rotation)
         elif jumped:
             before = self.target(time)
+            place, turned = before.position.copy(), before.rotation.copy()
             self._filter.reset(time, position, rotation)
             if self.state == FOLLOWING:
-                self._anchor(time, before.position, before.rotation)
+                self._anchor(time, place, turned)
         else:
             self._filter.update(time, position, rotation)
             self._period = gap if self._period == 0.0 else 0.9 * self._period + 0.1 * gap
@@ -81,19 +85,11 @@ class PoseFollower:
         self.engaged_at = time
         self.state = FOLLOWING
 
-    def target(self, time: float) -> Target:
-        """Where to be, and how fast that place moves, at `time` [s]."""
-        position, rotation, velocity, turn_rate = self._mapped(time)
-        share, change = 1.0, 0.0
-        if not self._clutched:
-            share, change = self._fading(time)
-        if share > 0.0:
-            position = position + share * self._offset
-            velocity = velocity + change * self._offset
-            turn = share * self._turn
-            rotation = rotations.multiply(rotations.exp(turn), rotation)
-            turn_rate = turn_rate + change * self._turn
-        return Target(position, rotation, velocity, turn_rate)
+    def target(self, time: float, dt: float = 0.0) -> Target:
+        """Where to be at `time` [s] at the end of a step of dt [s]; the same object each time."""
+        share, change = (1.0, 0.0) if self._clutched else self._fading(time)
+        self._predict(time, dt, share, change)
+        return self._target
 
     def progress(self, time: float) -> float:
         """How far engaging has come, 0..1, without a jump in speed or acceleration."""
@@ -103,8 +99,15 @@ class PoseFollower:
         """Move a clutched anchor by (3,) [m]."""
         self._offset = self._offset + shift
 
+    def _predict(self, time: float, dt: float, share: float, change: float) -> None:
+        settings = self._settings
+        horizon = time - self._filter.time + settings.lead
+        longest = min(settings.lead + 1.5 * self._period, settings.prediction_limit)
+        _moved(self._filter.bank, horizon, longest, dt, self._offset, self._turn, share, change, self._target)
+
     def _anchor(self, time: float, position: np.ndarray, rotation: np.ndarray) -> None:
-        mapped, turned, _, _ = self._mapped(time)
+        self._predict(time, 0.0, 0.0, 0.0)
+        mapped, turned = self._target.position, self._target.rotation
         self._offset = position - mapped
         self._turn = rotations.log(rotations.multiply(rotation, rotations.inverse(turned)))
         distance = math.sqrt(float(self._offset @ self._offset))
@@ -118,27 +121,55 @@ class PoseFollower:
         x = min(max((time - self._faded_from) / self._fade_time, 0.0), 1.0)
         return 1.0 - x * x * x * (10.0 - x * (15.0 - 6.0 * x)), -30.0 * (x * (1.0 - x)) ** 2 / self._fade_time
 
-    def _mapped(self, time: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Position (3,), quaternion (4,), velocity (3,) and turn rate (3,) of the filtered pose."""
-        filter_ = self._filter
-        horizon = time - filter_.time + self._settings.lead
-        longest = min(self._settings.lead + 1.5 * self._period, self._settings.prediction_limit)
-        if horizon > longest:
-            return *filter_.predict(filter_.time + longest), _NOWHERE, _NOWHERE
-        return *filter_.predict(filter_.time + horizon), filter_.velocity, filter_.turn_rate
+
+@compiled
+def _moved(
+    bank: Bank,
+    horizon: float,
+    longest: float,
+    dt: float,
+    offset: np.ndarray,
+    turn: np.ndarray,
+    share: float,
+    change: float,
+    out: Target,
+) -> None:
+    """The filtered pose `horizon` [s] ahead, at most about `longest`, moved by a share of the offset and turn."""
+    slowed = 1.0
+    if horizon > longest:
+        slowed = math.exp((longest - horizon) / STANDSTILL)
+        horizon = longest + STANDSTILL * (1.0 - slowed)
+    predict(bank, horizon, 0.5 * dt, out.position, out.rotation, out.velocity, out.turn_rate)
+    for k in range(3):
+        out.position[k] += share * offset[k]
+        out.velocity[k] = slowed * out.velocity[k] + change * offset[k]
+        out.turn_rate[k] = slowed * out.turn_rate[k] + change * turn[k]
+    if share > 0.0:
+        moved = np.empty(4)
+        exp(turn, share, moved)
+        multiply(moved, out.rotation, out.rotation)
 
 
-def soft_reach(vector: np.ndarray, soft: float, hard: float) -> np.ndarray:
-    """Shorten a vector (3,) that is longer than `soft`, so that it never reaches `hard`; smooth at `soft` [m]."""
-    length = math.sqrt(float(vector @ vector))
-    if length <= soft:
-        return vector
-    span = hard - soft
-    return vector * ((soft + span * (1.0 - math.exp(-(length - soft) / span))) / length)
+@compiled
+def soft_reach(vector: np.ndarray, soft: float, hard: float, out: np.ndarray) -> bool:
+    """Shorten a vector (3,) that is longer than `soft`, so that it never reaches `hard`; smooth at `soft` [m].
+
+    Returns:
+        Whether it was shortened.
+    """
+    length = math.sqrt(dot(vector, vector))
+    factor = 1.0
+    if length > soft:
+        span = hard - soft
+        factor = (soft + span * (1.0 - math.exp(-(length - soft) / span))) / length
+    for k in range(3):
+        out[k] = factor * vector[k]
+    return length > soft
 
 
-def homing(error: np.ndarray, gain: float, acceleration: float, dt: float) -> np.ndarray:
-    """Velocity (3,) [1/s] along an error (3,): in proportion, and never so fast that one could not stop at its end.
+@compiled
+def homing(error: np.ndarray, gain: float, acceleration: float, dt: float) -> float:
+    """Speed over length [1/s] along an error (3,): in proportion, and never so fast that one could not stop at its end.
 
     Args:
         error: To go (3,).
@@ -146,13 +177,19 @@ def homing(error: np.ndarray, gain: float, acceleration: float, dt: float) -> np
         acceleration: To brake with [1/s2].
         dt: Length of the tick [s].
     """
-    length = math.sqrt(float(error @ error))
+    length = math.sqrt(dot(error, error))
     if length < 1e-12:
-        return _NOWHERE
-    return error * (min(gain * length, approach_speed(length, acceleration, dt)) / length)
+        return 0.0
+    step = acceleration * dt
+    braking = math.sqrt(step * step + 2.0 * acceleration * length) - step
+    return min(gain * length, braking) / length
 
 
-def limited(vector: np.ndarray, longest: float) -> np.ndarray:
-    """The vector (3,), shortened to `longest` where it is longer."""
-    length = math.sqrt(float(vector @ vector))
-    return vector if length <= longest else vector * (longest / length)
+@compiled
+def limit(vector: np.ndarray, longest: float) -> float:
+    """Shorten a vector (3,) to `longest`; the factor taken."""
+    length = math.sqrt(dot(vector, vector))
+    factor = 1.0 if length <= longest else longest / length
+    for k in range(3):
+        vector[k] *= factor
+    return factor

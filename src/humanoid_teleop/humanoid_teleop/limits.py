@@ -11,9 +11,12 @@ have no one length.)
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+
+from humanoid_teleop.compiled import compiled
 
 
 @dataclass(frozen=True)
@@ -52,15 +55,9 @@ def velocity_box(q: np.ndarray, v: np.ndarray, dt: float, limits: JointLimits) -
         dt: Length of the tick [s].
         limits: Of the n joints.
     """
-    step = limits.acceleration * dt
-    double = 2.0 * limits.acceleration
-    slowest, fastest = v - step, v + step
-    squared = step * step
-    high = np.minimum(limits.velocity, np.sqrt(squared + double * np.maximum(limits.upper - q, 0.0)) - step)
-    low = np.maximum(-limits.velocity, step - np.sqrt(squared + double * np.maximum(q - limits.lower, 0.0)))
-    # A state that is not viable (a robot found outside its limits) brakes as hard as it may and does not go further
-    # out.
-    return np.minimum(np.maximum(low, slowest), fastest), np.minimum(np.maximum(high, slowest), fastest)
+    low, high, brake = np.empty(len(q)), np.empty(len(q)), np.empty(len(q))
+    braking_box(q, v, dt, limits.lower, limits.upper, limits.velocity, limits.acceleration, low, high, brake)
+    return low, high
 
 
 def braking_velocity(v: np.ndarray, dt: float, acceleration: np.ndarray) -> np.ndarray:
@@ -69,13 +66,28 @@ def braking_velocity(v: np.ndarray, dt: float, acceleration: np.ndarray) -> np.n
     return v - np.minimum(np.maximum(v, -step), step)
 
 
-def approach_speed(distance: float, acceleration: float, dt: float) -> float:
-    """Highest speed [m/s or rad/s] of a tick from which one can still stop within `distance`; below `distance` / dt.
-
-    Args:
-        distance: To go, not negative [m or rad].
-        acceleration: To brake with [m/s2 or rad/s2].
-        dt: Length of the tick [s].
-    """
-    step = acceleration * dt
-    return float((step * step + 2.0 * acceleration * distance) ** 0.5 - step)
+@compiled
+def braking_box(
+    q: np.ndarray,
+    v: np.ndarray,
+    dt: float,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    velocity: np.ndarray,
+    acceleration: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    brake: np.ndarray,
+) -> None:
+    """Fill the box of `velocity_box`, and the velocities inside it that brake as hard as they may."""
+    for j in range(q.shape[0]):
+        step = acceleration[j] * dt
+        room = max(upper[j] - q[j], 0.0)
+        fastest = min(velocity[j], math.sqrt(step * step + 2.0 * acceleration[j] * room) - step)
+        room = max(q[j] - lower[j], 0.0)
+        slowest = max(-velocity[j], step - math.sqrt(step * step + 2.0 * acceleration[j] * room))
+        # A state that is not viable (a robot found outside its limits) brakes as hard as it may and does not go
+        # further out.
+        high[j] = min(max(fastest, v[j] - step), v[j] + step)
+        low[j] = min(max(slowest, v[j] - step), v[j] + step)
+        brake[j] = min(max(v[j] - min(max(v[j], -step), step), low[j]), high[j])

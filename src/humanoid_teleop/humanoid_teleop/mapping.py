@@ -40,7 +40,9 @@ class BodyTarget:
     """The whole person, on the scale of the robot. What the device has lost is None."""
 
     arms: dict[str, ArmTarget | None]
-    torso: np.ndarray | None  # quaternion xyzw (4,) of the torso in the base frame
+    # Quaternions xyzw (4,) in the heading frame: how the chest and the head are turned from standing straight.
+    torso: np.ndarray | None
+    head: np.ndarray | None
 
 
 class BodyMapping:
@@ -62,7 +64,7 @@ class BodyMapping:
         """Targets of one frame; its poses are finite and its quaternions are unit."""
         person = self._person
         if person.heading_from_pelvis and not frame.has("pelvis"):
-            return BodyTarget({side: None for side in SIDES}, None)
+            return BodyTarget({side: None for side in SIDES}, None, None)
         heading = yaw(frame.rotation("pelvis")) if person.heading_from_pelvis else 0.0
         base_from_tracking = rotations.matrix(about_z(-heading))
         base_turn = about_z(-heading)
@@ -87,7 +89,11 @@ class BodyMapping:
                 rotation=rotations.multiply(base_turn, frame.rotation(f"{side}_wrist")),
                 elbow=self._elbow(frame, side, base_from_tracking),
             )
-        return BodyTarget(arms, torso)
+        head = None
+        if person.head and frame.has("head"):
+            turned = rotations.multiply(base_turn, frame.rotation("head"))
+            head = rotations.multiply(turned, rotations.inverse(person.head_neutral))
+        return BodyTarget(arms, torso, head)
 
     def operator_wrist(self, side: str, wrist: np.ndarray, chest_yaw: float = 0.0) -> np.ndarray:
         """The inverse of `body`: where the person's wrist must be for the robot's to be at `wrist`.

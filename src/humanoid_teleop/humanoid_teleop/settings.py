@@ -32,14 +32,16 @@ class Settings:
         "true: the robot's hand copies displacements from where it is; false: it goes to where the person's hand is"
     )
     waist: bool = _setting("Whether the robot's waist follows the person's chest")
+    neck: bool = _setting("Whether the robot's neck follows the person's head")
 
     level: bool = _setting(
         "Where the waist cannot lean like the person, hands keep their place in the room (true) or at the chest"
     )
 
     # Input
-    smoothing: float = _setting("Time constant of the filter of the wrists [s]; 0: none", 0.0, 1.0)
-    chest_smoothing: float = _setting("Time constant of the filter of the chest [s]; 0: none", 0.0, 1.0)
+    smoothing: float = _setting("Longest time constant of the filter of the wrists [s]; 0: none", 0.0, 1.0)
+    smoothing_fast: float = _setting("Shortest time constant of the filters [s], for fast movements", 0.0, 1.0)
+    chest_smoothing: float = _setting("Longest time constant of the filters of chest and head [s]; 0: none", 0.0, 1.0)
     lead: float = _setting("How far ahead of the frame's stamp to predict [s]: the device's own delay", 0.0, 0.2)
     prediction_limit: float = _setting(
         "Longest prediction past the newest frame; then the target stands still [s]", 0.0, 0.5
@@ -80,8 +82,12 @@ class Settings:
     # Self-collision
     collision: bool = _setting("Whether to keep the robot's links apart")
     collision_distance: float = _setting("Links are kept so far apart [m]", 0.0, 0.2)
-    collision_near: float = _setting("Pairs nearer than this are constraints [m]", 0.0, 0.5)
-    collision_watch: float = _setting("Pairs nearer than this are, too, if they approach each other fast [m]", 0.0, 1.0)
+    collision_slack: float = _setting(
+        "How much nearer than that links may come while the robot stops before them [m]", 0.0, 0.2
+    )
+    collision_near: float = _setting(
+        "Beyond that distance, pairs are watched from so far, and from as far as they need to stop [m]", 0.0, 0.5
+    )
     collision_recovery: float = _setting("How fast links that are too near part [1/s]", 0.0, 100.0)
     collision_acceleration: float = _setting("With which links that approach each other can brake [m/s2]", 0.1, 100.0)
 

@@ -10,6 +10,8 @@ import pinocchio as pin
 
 from humanoid_core.errors import ConfigError
 from humanoid_description import Robot
+from humanoid_teleop.arm_tasks import ArmFrames
+from humanoid_teleop.kinematics import Frame, chain_of, frame_of
 from humanoid_teleop.limits import JointLimits
 from humanoid_teleop.operator import SIDES
 
@@ -24,7 +26,7 @@ class Arm:
         joints: Indices into the model's position and velocity vectors.
         wrist: Frame index.
         elbow: Frame index.
-        moves_elbow: 1 for each of the joints that moves the elbow, 0 for those beyond it.
+        frames: The same for the compiled parts.
         wrist_from_operator: Rotation (3, 3) from the operator's wrist axes to the wrist frame.
         shoulder: Centre of the shoulder in the torso frame (3,) [m].
         reach: From shoulder to wrist, arm straight [m].
@@ -33,7 +35,7 @@ class Arm:
     joints: np.ndarray
     wrist: int
     elbow: int
-    moves_elbow: np.ndarray
+    frames: ArmFrames
     wrist_from_operator: np.ndarray
     shoulder: np.ndarray
     reach: float
@@ -49,8 +51,12 @@ class UpperBody:
         joints: Names in the model's order, that of q.
         home: (n,) [rad].
         limits: Of the joints; the elbows stop before straight, so that they always bend the way they do at home.
+        chain: The model for the compiled parts.
         torso: Frame index of the torso.
+        torso_frame: The same for the compiled parts.
+        head_frame: Where the robot looks, likewise.
         waist: Indices of the torso's joints.
+        neck: Indices of the head's joints.
         arms: By side.
         chest: Middle between the shoulders in the torso frame (3,) [m].
         half_shoulders: Half the distance between the shoulders [m].
@@ -68,7 +74,7 @@ class UpperBody:
                 raise ConfigError(robot.config_path, f"operator.arms.{side}", "nothing", "an arm on each side")
         groups = [
             group
-            for group in ("torso", *(config.operator.arms[side].group for side in SIDES))
+            for group in ("torso", "head", *(config.operator.arms[side].group for side in SIDES))
             if group in config.commanded
         ]
         moved = set(robot.group(*groups))
@@ -84,22 +90,28 @@ class UpperBody:
         self.joints: tuple[str, ...] = tuple(self.model.names)[1:]
         self.home = np.array([config.home.get(joint, 0.0) for joint in self.joints])
         self.torso = int(self.model.getFrameId(config.operator.torso_frame))
-        self.waist = self.indices([joint for joint in config.groups.get("torso", ()) if joint in moved])
+        self.chain = chain_of(self.model)
+        self.torso_frame = frame_of(self.model, self.torso)
+        self.head_frame = frame_of(self.model, self.model.getFrameId(config.operator.head_frame))
+        self.waist, self.neck = (
+            self.indices([joint for joint in config.groups.get(group, ()) if joint in moved])
+            for group in ("torso", "head")
+        )
         limits = robot.limits(self.joints)
         self.limits = JointLimits(limits.lower, limits.upper, limits.velocity, limits.acceleration)
         self.posture_weights = np.ones(len(self.joints))
         for group in groups:
             weight = config.operator.posture_weights.get(group, 1.0)
             self.posture_weights[self.indices(config.groups[group])] = weight
-        self.arms = {side: self._arm(robot, side) for side in SIDES}
-        shoulders = [self.arms[side].shoulder for side in SIDES]
+        shoulders = [robot.arm(side).shoulder for side in SIDES]
         self.chest = 0.5 * (shoulders[0] + shoulders[1])
+        self.arms = {side: self._arm(robot, side) for side in SIDES}
         self.half_shoulders = 0.5 * float(np.linalg.norm(shoulders[0] - shoulders[1]))
         self.reach = 0.5 * sum(arm.reach for arm in self.arms.values())
 
     def indices(self, joints: list[str] | tuple[str, ...]) -> np.ndarray:
         """Indices (n,) of joints in q."""
-        return np.array([self.model.joints[self.model.getJointId(joint)].idx_q for joint in joints], dtype=int)
+        return np.array([self.model.joints[self.model.getJointId(joint)].idx_q for joint in joints], dtype=np.int64)
 
     def _arm(self, robot: Robot, side: str) -> Arm:
         measured = robot.arm(side)
@@ -125,12 +137,21 @@ class UpperBody:
 
         joints = self.indices(measured.joints)
         elbow = int(self.model.getFrameId(measured.elbow_frame))
-        above = {self.model.joints[joint].idx_q for joint in self.model.supports[self.model.frames[elbow].parentJoint]}
+        bent, held = frame_of(self.model, elbow), frame_of(self.model, wrist)
+        frames = ArmFrames(
+            joints=joints,
+            wrist=Frame(held.row, np.ascontiguousarray(held.turned @ measured.wrist_from_operator), held.place),
+            elbow=bent,
+            torso=self.torso_frame,
+            shoulder=np.array(measured.shoulder),
+            chest=self.chest,
+            moves_elbow=self.chain.above[bent.row, joints],
+        )
         return Arm(
             joints=joints,
             wrist=wrist,
             elbow=elbow,
-            moves_elbow=np.array([float(joint in above) for joint in joints]),
+            frames=frames,
             wrist_from_operator=np.ascontiguousarray(measured.wrist_from_operator),
             shoulder=measured.shoulder,
             reach=float(distances.max()),

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from humanoid_teleop.limits import JointLimits, approach_speed, braking_velocity, velocity_box
+from humanoid_teleop.follower import homing
+from humanoid_teleop.limits import JointLimits, braking_velocity, velocity_box
 
 ONE = JointLimits(np.array([-1.0]), np.array([1.5]), np.array([6.0]), np.array([40.0]))
 TICKS = st.floats(2e-4, 2e-2)
@@ -76,11 +77,12 @@ def test_a_joint_found_too_fast_brakes_as_hard_as_it_may():
     assert low == high == pytest.approx(4.6)
 
 
-@given(distance=st.floats(0.0, 2.0), acceleration=st.floats(0.5, 50.0), dt=TICKS)
+@given(length=st.floats(1e-6, 2.0), acceleration=st.floats(0.5, 50.0), dt=TICKS, gain=st.floats(1.0, 1000.0))
 @settings(max_examples=100, deadline=None, derandomize=True)
-def test_approach_speed_can_be_stopped_from(distance, acceleration, dt):
-    speed = approach_speed(distance, acceleration, dt)
-    left = distance - speed * dt
+def test_homing_can_be_stopped_from(length, acceleration, dt, gain):
+    speed = length * homing(np.array([length, 0.0, 0.0]), gain, acceleration, dt)
+    left = length - speed * dt
+    assert 0.0 <= speed <= gain * length + 1e-9
     assert left >= -1e-9
     assert speed**2 <= 2 * acceleration * left + 1e-6
 
