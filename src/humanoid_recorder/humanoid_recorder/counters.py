@@ -87,6 +87,8 @@ class TopicCounter:
         bytes: Payload written.
         longest_gap_ns: Longest time between two arrivals.
         gaps: Arrivals later than `max_gap_ns` after the one before.
+        longest_stamp_gap_ns: Longest step between the stamps of two arrivals, where messages have one.
+        stamps_back: Stamps before the one before.
     """
 
     max_gap_ns: int = 0
@@ -100,10 +102,13 @@ class TopicCounter:
     last_ns: int = 0
     longest_gap_ns: int = 0
     gaps: int = 0
+    last_stamp_ns: int = 0
+    longest_stamp_gap_ns: int = 0
+    stamps_back: int = 0
     _marks: deque[tuple[int, int]] = field(default_factory=deque)
 
-    def arrived(self, log_ns: int, lost: int) -> None:
-        """Count an arrival, and what is missing before it."""
+    def arrived(self, log_ns: int, lost: int, stamp_ns: int = 0) -> None:
+        """Count an arrival, and what is missing before it; without a stamp `stamp_ns` is 0."""
         if self.received:
             gap = log_ns - self.last_ns
             if gap > self.longest_gap_ns:
@@ -115,6 +120,13 @@ class TopicCounter:
         self.received += 1
         self.lost += lost
         self.last_ns = log_ns
+        if stamp_ns:
+            step = stamp_ns - self.last_stamp_ns
+            if step < 0:
+                self.stamps_back += 1
+            elif self.last_stamp_ns and step > self.longest_stamp_gap_ns:
+                self.longest_stamp_gap_ns = step
+            self.last_stamp_ns = stamp_ns
 
     def rate(self, now_ns: int) -> float:
         """Arrivals per second over the last second, as far as asked for in that time [Hz]."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rclpy.node import Node
@@ -42,11 +43,17 @@ class Discovery:
         self._selection = selection
         self.complaints: dict[str, str] = {}  # by topic: why it cannot be recorded
 
-    def look(self, known: set[str]) -> list[Found]:
-        """Wanted topics that have a publisher and are not known yet."""
+    def look(self, known: Mapping[str, str]) -> list[Found]:
+        """Wanted topics that have a publisher and are not known yet.
+
+        Args:
+            known: Type of each topic that is listened to, by name.
+        """
         found = []
         for name, types in self._node.get_topic_names_and_types():
             if name in known:
+                if types != [known[name]] and self._node.get_publishers_info_by_topic(name):
+                    self._check_types(name, known[name])
                 continue
             wanted = self._selection.find(name, self._node.get_namespace())
             if wanted is None:
@@ -68,6 +75,12 @@ class Discovery:
         """What a subscription needs to hear all of a topic's present publishers; None where there are none."""
         offers = [info.qos_profile for info in self._node.get_publishers_info_by_topic(name)]
         return _request(offers, depth_of(wanted, group)) if offers else None
+
+    def _check_types(self, name: str, recorded: str) -> None:
+        """A topic's type may not change: messages of another one are not heard, and that must not pass unseen."""
+        others = {info.topic_type for info in self._node.get_publishers_info_by_topic(name)} - {recorded}
+        if others:
+            self.complaints[name] = f"{name}: recorded as {recorded}, but published as {', '.join(sorted(others))} too"
 
     def publishers(self, name: str) -> int:
         """How many publishers a topic has."""

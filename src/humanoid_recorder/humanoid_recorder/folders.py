@@ -22,6 +22,7 @@ from humanoid_recorder.errors import EpisodeError, StorageError
 
 STAGING = ".part"
 _LOCK = ".lock"
+_RESERVE = ".reserve"
 _MAX_TEXT = 16_384
 _ROBOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -74,12 +75,15 @@ class Staging:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.final = path.with_suffix("")
-        self._lock = open(path / _LOCK, "w")  # noqa: SIM115  (held as long as the folder is ours)
+        self._take_lock()
+
+    def _take_lock(self) -> None:
+        self._lock = open(self.path / _LOCK, "w")  # noqa: SIM115  (held as long as the folder is ours)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._lock.close()
-            raise EpisodeError(f"{path}: another recorder is filling it") from error
+            raise EpisodeError(f"{self.path}: another recorder is filling it") from error
 
     @classmethod
     def create(cls, out: Path, robot: str, episode_id: str, wall: datetime) -> Staging:
@@ -103,32 +107,92 @@ class Staging:
     def episode_id(self) -> str:
         return self.final.name
 
-    def finish(self) -> Path:
-        """Give the folder its final name, durably; gives the new path.
+    def gone(self) -> bool:
+        """Whether somebody has removed or moved the folder."""
+        try:
+            return not os.path.samestat(os.stat(self.path / _LOCK), os.fstat(self._lock.fileno()))
+        except OSError:
+            return True
+
+    def restore(self) -> None:
+        """Make a folder anew that is gone.
 
         Raises:
-            StorageError: the name is taken, or the system refuses.
+            StorageError: that is not possible.
         """
-        if self.final.exists():
-            raise StorageError(self.final, "an episode of this name", "a free name")
+        self._lock.close()
+        try:
+            self.path.mkdir(parents=True)
+            self._take_lock()
+        except OSError as error:
+            raise StorageError(self.path, error.strerror, "a folder that can be made again") from error
+
+    def reserve(self, size: int) -> None:
+        """Hold room that `free_reserve` gives back when the disk is full, so that the episode can still be ended.
+
+        Raises:
+            StorageError: there is no such room.
+        """
+        try:
+            fd = os.open(self.path / _RESERVE, os.O_WRONLY | os.O_CREAT, 0o644)
+            try:
+                os.posix_fallocate(fd, 0, size)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            self.free_reserve()
+            raise StorageError(self.path, error.strerror, f"room for {size} bytes") from error
+
+    def free_reserve(self) -> bool:
+        """Give back what `reserve` held; False where it held nothing."""
+        try:
+            (self.path / _RESERVE).unlink()
+        except OSError:
+            return False
+        return True
+
+    def sync(self) -> None:
+        """Have the disk store that the folder is there, and what it holds."""
+        for folder in (self.path, self.path.parent):
+            _sync_folder(folder)
+
+    def finish(self) -> Path:
+        """Give the folder its final name, durably; gives the new path. Where that is taken it gets a number behind it.
+
+        Raises:
+            StorageError: the system refuses.
+        """
+        self.free_reserve()
+        final, number = self.final, 1
+        while final.exists():
+            number += 1
+            final = self.final.with_name(f"{self.final.name}_{number}")
         try:
             _sync_folder(self.path)
             (self.path / _LOCK).unlink()
-            os.rename(self.path, self.final)
-            _sync_folder(self.final.parent)
+            os.rename(self.path, final)
+            _sync_folder(final.parent)
         except OSError as error:
-            raise StorageError(self.final, error.strerror, "a folder that can be renamed") from error
+            raise StorageError(final, error.strerror, "a folder that can be renamed") from error
         finally:
             self.release()
-        return self.final
+        return final
 
     def discard(self, reason: str) -> None:
-        """Delete the episode; a line in discarded.jsonl beside it remembers that it was."""
+        """Delete the episode; a line in discarded.jsonl beside it remembers that it was.
+
+        Raises:
+            StorageError: the system refuses.
+        """
         line = json.dumps({"episode_id": self.episode_id, "reason": reason}, ensure_ascii=False)
-        with open(self.path.parent / "discarded.jsonl", "a", encoding="utf-8") as stream:
-            stream.write(line + "\n")
-        shutil.rmtree(self.path)
-        self.release()
+        try:
+            shutil.rmtree(self.path)
+            with open(self.path.parent / "discarded.jsonl", "a", encoding="utf-8") as stream:
+                stream.write(line + "\n")
+        except OSError as error:
+            raise StorageError(self.path, error.strerror, "a folder that can be deleted") from error
+        finally:
+            self.release()
 
     def release(self) -> None:
         """Let go of the lock; whatever is in the folder stays for recovery."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 
 from rclpy.node import Node
@@ -12,7 +13,7 @@ from rclpy.serialization import deserialize_message
 from humanoid_core import endpoints
 from humanoid_core.errors import HumanoidError
 from humanoid_core.taps import Taken, Taps
-from humanoid_interfaces.msg import Annotation
+from humanoid_interfaces.msg import Annotation, SyncStatus
 from humanoid_recorder import messages
 from humanoid_recorder.discovery import Discovery
 from humanoid_recorder.recorder import Arrival, Recorder
@@ -31,7 +32,12 @@ class Listener:
         self._node = node
         self._recorder = recorder
         self._discovery = Discovery(node, recorder.selection)
-        self._annotations = node.resolve_topic_name(endpoints.ANNOTATIONS.name)
+        self._readers = {
+            node.resolve_topic_name(endpoints.ANNOTATIONS.name): self._on_annotation,
+            node.resolve_topic_name(endpoints.SYNC_STATUS.name): self._on_sync_status,
+        }
+        self._heard = threading.Condition()
+        self._complete_ns = 0
         self._publishers: dict[str, int] = {}
         self._qos: dict[str, QoSProfile] = {}
         self._taps = Taps(node, self._on_taken, poll_period)
@@ -45,11 +51,6 @@ class Listener:
     def error(self) -> BaseException | None:
         """Why messages are not taken any more."""
         return self._taps.error
-
-    @property
-    def complaints(self) -> list[str]:
-        """Topics that cannot be recorded, and why."""
-        return list(self._discovery.complaints.values())
 
     def start(self) -> None:
         """Begin to listen."""
@@ -69,6 +70,11 @@ class Listener:
         if not self._taps.settle():
             self._node.get_logger().warning("the machine is too busy: messages of the last moment may be missing")
 
+    def wait_until(self, ros_ns: int, timeout: float) -> None:
+        """Wait until ROS time has come so far and everything up to then is with the recorder, or `timeout` is over."""
+        with self._heard:
+            self._heard.wait_for(lambda: self._complete_ns >= ros_ns or not self.running, timeout)
+
     def discover(self) -> None:
         """Look for topics that appeared and publishers that came or went."""
         recorder = self._recorder
@@ -78,13 +84,14 @@ class Listener:
                 self._publishers[name] = publishers
                 recorder.update_publishers(name, publishers)
                 self._refit(name, self._discovery.fitting_qos(name, state.wanted, state.topic.group))
-        for found in self._discovery.look(set(recorder.topics)):
+        for found in self._discovery.look({name: state.topic.type for name, state in recorder.topics.items()}):
             recount = partial(self._discovery.publishers, found.topic.name)
             recorder.add_topic(found.topic, found.wanted, found.publishers, found.latched, recount)
             self._publishers[found.topic.name] = found.publishers
             self._qos[found.topic.name] = found.qos
             self._taps.add(found.topic.name, found.topic.type, found.qos)
             self._node.get_logger().debug(f"listening to {found.topic.name} [{found.topic.type}]")
+        recorder.complaints = list(self._discovery.complaints.values())
 
     def _refit(self, name: str, qos: QoSProfile | None) -> None:
         """Subscribe anew where publishers offer something else than before: what asks for more hears nothing."""
@@ -93,15 +100,22 @@ class Listener:
             self._taps.add(name, self._recorder.topics[name].topic.type, qos)
             self._node.get_logger().warning(f"{name}: its publishers offer another quality of service than before")
 
-    def _on_taken(self, burst: list[Taken], _: int) -> None:
-        if not burst:
-            return
-        self._recorder.receive([Arrival(t.topic, t.payload, t.ros_ns, t.source_ns, t.sequence) for t in burst])
+    def _on_taken(self, burst: list[Taken], complete_ns: int) -> None:
+        if burst:
+            self._recorder.receive([Arrival(t.topic, t.payload, t.ros_ns, t.source_ns, t.sequence) for t in burst])
         for taken in burst:
-            if taken.topic == self._annotations and self._recorder.recording is not None:
-                try:
-                    self._recorder.annotate(
-                        messages.label(deserialize_message(taken.payload, Annotation), taken.ros_ns)
-                    )
-                except HumanoidError as error:
-                    self._node.get_logger().warning(f"annotation refused: {error}")
+            if taken.topic in self._readers:
+                self._readers[taken.topic](taken)
+        with self._heard:
+            self._complete_ns = complete_ns
+            self._heard.notify_all()
+
+    def _on_annotation(self, taken: Taken) -> None:
+        if self._recorder.recording is not None:
+            try:
+                self._recorder.annotate(messages.label(deserialize_message(taken.payload, Annotation), taken.ros_ns))
+            except HumanoidError as error:
+                self._node.get_logger().warning(f"annotation refused: {error}")
+
+    def _on_sync_status(self, taken: Taken) -> None:
+        self._recorder.clocks = messages.clocks(deserialize_message(taken.payload, SyncStatus))

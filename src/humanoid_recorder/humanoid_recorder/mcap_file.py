@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import struct
 import time
 import zlib
@@ -272,6 +273,22 @@ class McapFile:
         data = record_bytes(Metadata(name=name, metadata=values))
         self.summary.metadata.append(MetadataIndex(offset=self.offset, length=len(data), name=name))
         self._put([data])
+
+    def copy_to(self, path: Path) -> None:
+        """Go on in another file that begins with all that was written: for a file whose name is gone.
+
+        Raises:
+            StorageError: the file cannot be made or filled.
+        """
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            with open(f"/proc/self/fd/{self._fd}", "rb") as stream, open(fd, "wb", closefd=False) as copy:
+                shutil.copyfileobj(stream, copy, 1 << 22)
+            os.dup2(fd, self._fd)  # one step, since `sync` may be at work
+            os.close(fd)
+        except OSError as error:
+            raise StorageError(path, error.strerror, f"a new file of {self.offset} bytes") from error
+        self.path = path
 
     def close(self) -> str:
         """Write what is left and the summary; gives the file's SHA-256."""

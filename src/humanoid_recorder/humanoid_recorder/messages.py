@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+import math
+
 from diagnostic_msgs.msg import KeyValue
 from rclpy.time import Time
 
 from humanoid_core.convert import stamp_ns, to_stamp
-from humanoid_interfaces.msg import Annotation, EpisodeStatus, TopicCount
+from humanoid_interfaces.msg import Annotation, EpisodeStatus, SyncStatus, TopicCount
 from humanoid_recorder.errors import EpisodeError, StorageError
 from humanoid_recorder.folders import free_bytes
 from humanoid_recorder.recorder import Recorder
-from humanoid_recorder.sidecar import Label, Outcome
+from humanoid_recorder.sidecar import ClockReport, Label, Outcome
 
 OUTCOMES: dict[int, Outcome] = {0: "unsure", 1: "success", 2: "failure"}
 _CODES = {"unsure": 0, "success": 1, "failure": 2, "discarded": 3}
@@ -47,6 +49,15 @@ def label(message: Annotation, now_ns: int) -> Label:
     return Label(start, stamp_ns(message.end), message.label, message.author, message.tool, message.note)
 
 
+def clocks(message: SyncStatus) -> list[ClockReport]:
+    """The clock models of the streams that have a clock of their own."""
+    return [
+        ClockReport(stream.name, stream.clock_offset, stream.clock_drift, stream.clock_uncertainty)
+        for stream in message.streams
+        if not math.isnan(stream.clock_offset)
+    ]
+
+
 def status(recorder: Recorder, now: Time, finalising: bool = False) -> EpisodeStatus:
     """What `recorder/status` says."""
     message = EpisodeStatus()
@@ -60,8 +71,9 @@ def status(recorder: Recorder, now: Time, finalising: bool = False) -> EpisodeSt
         message.task = recording.episode.task
         message.duration = (now.nanoseconds - recording.episode.start_ns) * 1e-9
         message.bytes = recording.bytes
+        message.message = recording.trouble
         if recording.error:
-            message.state, message.message = EpisodeStatus.ERROR, recording.error
+            message.state = EpisodeStatus.ERROR
     elif recorder.failed:
         message.state = EpisodeStatus.ERROR
     try:

@@ -8,6 +8,7 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+import yaml
 from rclpy.node import Node
 
 from humanoid_core import ros
@@ -37,10 +38,14 @@ def declare_settings(node: Node) -> Settings:
         sync_period=ros.required(node, "sync_period", "Between two syncs of the disk [s]; 0: none", 0.0, 60.0, float),
         pre_roll=ros.required(node, "pre_roll", "What is kept from before the start [s]", 0.0, 60.0, float),
         pre_roll_bytes=ros.required(node, "pre_roll_bytes", "Most that is kept for it [bytes]", 0, kind=int),
+        post_roll=ros.required(node, "post_roll", "What is added behind the stop [s]", 0.0, 60.0, float),
+        reserve_bytes=ros.required(node, "reserve_bytes", "Room held for ending on a full disk [bytes]", 0, kind=int),
+        usual_length=ros.required(node, "usual_length", "Of an episode, for the disk guard [s]", 0.0, 3600.0, float),
         queue_bytes=ros.required(node, "queue_bytes", "Most that may wait for the disk [bytes]", 1 << 20, kind=int),
         disk_start=ros.required(node, "disk_start", "Free space needed to start [bytes]", 0, kind=int),
         disk_floor=ros.required(node, "disk_floor", "Free space at which an episode ends [bytes]", 0, kind=int),
         clock="simulated" if node.get_parameter("use_sim_time").value else "system",
+        configuration={},
         software={
             "ros": distro,
             "python": platform.python_version(),
@@ -48,3 +53,16 @@ def declare_settings(node: Node) -> Settings:
         },
         ros_distro=distro,
     )
+
+
+def configuration(node: Node, topics: str) -> dict[str, str]:
+    """The text of what the recorder was configured with, by name; to be called when every parameter is declared.
+
+    Raises:
+        ConfigError: a file cannot be read.
+    """
+    own = {name: parameter.value for name, parameter in sorted(node._parameters.items())}
+    try:
+        return {"topics.yaml": Path(topics).read_text(encoding="utf-8"), "parameters.yaml": yaml.safe_dump(own)}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(topics, "", str(error), "a readable file") from error

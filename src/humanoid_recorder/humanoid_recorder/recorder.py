@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import struct
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -19,10 +20,12 @@ from humanoid_recorder.errors import EpisodeError, StorageError
 from humanoid_recorder.folders import Staging, check_text, free_bytes, new_id
 from humanoid_recorder.recording import Recording, Sample, TopicState
 from humanoid_recorder.selection import Selection, Wanted, matches
-from humanoid_recorder.sidecar import Episode, Label, Outcome
-from humanoid_recorder.writers import BACKENDS, Topic
+from humanoid_recorder.sidecar import ClockReport, ClockStep, Episode, Label, Outcome
+from humanoid_recorder.writers import BACKENDS, CONFIGURATION_METADATA, Topic
 
 _RATE_SHORT = 0.8  # below this share of the expected rate it is a problem
+_RATE_WINDOW = 2.0  # over which the rate of all streams is taken [s]
+_CLOCK_STEP = 0.05  # [s]; between two looks a clock that is only being slewed cannot get that far
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,15 @@ class Settings:
         sync_period: How often the disk is told to store what was written [s].
         pre_roll: How much from before the start belongs to an episode [s].
         pre_roll_bytes: Most that is kept for that [bytes].
+        post_roll: How much from behind the stop belongs to it [s].
         queue_bytes: Most that may wait for the disk [bytes].
+        reserve_bytes: Room held for ending an episode whose disk gets full [bytes].
+        usual_length: How long an episode takes: none starts without room for that, as streams are now [s].
         disk_start: Free space below which no episode starts [bytes].
         disk_floor: Free space at which a running one ends [bytes].
         clock: What the times of arrival count.
         software: Versions, for episode.yaml.
+        configuration: Text of the files used, by name, for the bag.
         ros_distro: For the bag's metadata.
     """
 
@@ -54,11 +61,15 @@ class Settings:
     sync_period: float
     pre_roll: float
     pre_roll_bytes: int
+    post_roll: float
     queue_bytes: int
+    reserve_bytes: int
+    usual_length: float
     disk_start: int
     disk_floor: int
     clock: Literal["system", "simulated"]
     software: dict[str, str]
+    configuration: dict[str, str]
     ros_distro: str
 
 
@@ -99,14 +110,26 @@ class Recorder:
     Args:
         settings: How.
         selection: What.
+        steady: Clock that nobody sets [s].
+
+    Attributes:
+        clocks: What time synchronisation says of the streams' clocks, newest.
+        complaints: Topics that cannot be recorded as wanted, and why.
     """
 
-    def __init__(self, settings: Settings, selection: Selection) -> None:
+    def __init__(self, settings: Settings, selection: Selection, steady: Callable[[], float] = time.monotonic) -> None:
         self.settings = settings
         self.selection = selection
         self.last: Ended | None = None
         self.message = ""
         self.failed = False
+        self.clocks: list[ClockReport] = []
+        self.complaints: list[str] = []
+        self._steady = steady
+        self._clock_ahead: float | None = None  # of the system clock before the steady one [s]
+        self._arrived = 0  # bytes, ever
+        self._marks: deque[tuple[float, int]] = deque()  # steady time, _arrived
+        self._steps: list[ClockStep] = []
         self._lock = threading.RLock()
         self._states: dict[str, TopicState] = {}
         self._ring: deque[Sample] = deque()
@@ -147,6 +170,7 @@ class Recorder:
             recording, pre_roll = self._recording, self.settings.pre_roll
             for arrival in arrivals:
                 state = self._states[arrival.topic]
+                self._arrived += len(arrival.payload)
                 lost = state.tracker.lost_before(arrival.sequence, state.publishers, state.recount)
                 sample = Sample(state, arrival.payload, arrival.log_ns, arrival.publish_ns, arrival.sequence, lost)
                 if state.repeated:
@@ -162,8 +186,11 @@ class Recorder:
                 self._trim_ring()
 
     def _trim_ring(self) -> None:
-        oldest = self._ring[-1].log_ns - round(self.settings.pre_roll * 1e9)
-        while self._ring and (self._ring[0].log_ns < oldest or self._ring_bytes > self.settings.pre_roll_bytes):
+        newest, length = self._ring[-1].log_ns, round(self.settings.pre_roll * 1e9)
+        # abs: a clock that was set back leaves messages from the future, which are as old as they are far away
+        while self._ring and (
+            abs(newest - self._ring[0].log_ns) > length or self._ring_bytes > self.settings.pre_roll_bytes
+        ):
             self._ring_bytes -= len(self._ring.popleft().payload)
 
     # --- episodes ---
@@ -189,10 +216,11 @@ class Recorder:
         if self._recording is not None:
             running = self._recording.episode.episode_id
             raise EpisodeError(f"episode {running} is being recorded; stop or discard it first")
-        free = free_bytes(settings.out)
-        if free < settings.disk_start:
-            wanted = f"{settings.disk_start / 1e9:.2f} GB to start an episode"
+        free, needed = free_bytes(settings.out), self.disk_needed()
+        if free < needed:
+            wanted = f"{needed / 1e9:.2f} GB to start an episode"
             raise StorageError(settings.out, f"{free / 1e9:.2f} GB free", wanted)
+        self._steps = []
         recording = self._open(request, now_ns)
         with self._lock:  # everything slow is done: messages kept coming meanwhile
             first_ns = min(now_ns, self._ring[0].log_ns) if self._ring else now_ns
@@ -208,6 +236,18 @@ class Recorder:
             self._recording = recording
             self.message, self.failed = "", False
         return recording
+
+    def disk_needed(self) -> int:
+        """Free space without which no episode starts, since it could not be finished [bytes]."""
+        settings = self.settings
+        return max(settings.disk_start, settings.disk_floor + round(self.byte_rate() * settings.usual_length))
+
+    def byte_rate(self) -> float:
+        """What has arrived of late [bytes/s]; 0 where nobody looked for long."""
+        if len(self._marks) < 2:
+            return 0.0
+        (begin, before), (end, after) = self._marks[0], self._marks[-1]
+        return (after - before) / max(end - begin, 0.1)
 
     def _open(self, request: Request, now_ns: int) -> Recording:
         """Folder, bag and threads of a new episode."""
@@ -228,12 +268,18 @@ class Recorder:
             started=wall.isoformat(timespec="milliseconds"),
             software=settings.software,
             backend=settings.backend,
+            post_roll=settings.post_roll,
+            configuration={
+                name: hashlib.sha256(text.encode()).hexdigest() for name, text in settings.configuration.items()
+            },
         )
         make_writer = BACKENDS[settings.backend]
         writer = make_writer(staging.path, f"{staging.episode_id}_0", settings.flush_period, settings.ros_distro)
         for state in self._states.values():
             writer.add_topic(state.topic)
-        return Recording(staging, writer, episode, settings.queue_bytes, settings.disk_floor, settings.sync_period)
+        writer.add_metadata(CONFIGURATION_METADATA, settings.configuration)
+        limits = settings.queue_bytes, settings.reserve_bytes, settings.disk_floor
+        return Recording(staging, writer, episode, *limits, settings.sync_period)
 
     def annotate(self, label: Label) -> None:
         """Add an annotation to the episode being recorded.
@@ -262,15 +308,18 @@ class Recorder:
             recording = self._current("stop")
             self._recording = None
         states = list(self._states.values())
+        length = (now_ns - recording.episode.start_ns) * 1e-9 - sum(step.step for step in self._steps)
         episode = dataclasses.replace(
             recording.episode,
             state="finished",
             end_ns=now_ns,
-            duration=round((now_ns - recording.episode.start_ns) * 1e-9, 6),
+            duration=round(length, 6),
             outcome=outcome,
             note=note,
             robot_description_sha256=self._description_hash(),
             missing=self._missing(recording, states),
+            clocks=list(self.clocks),
+            clock_steps=list(self._steps),
         )
         problems = self._problems(recording, states, episode)
         try:
@@ -292,7 +341,11 @@ class Recorder:
         with self._lock:
             recording = self._current("discard")
             self._recording = None
-        recording.discard(reason)
+        try:
+            recording.discard(reason)
+        except StorageError as error:
+            self.message, self.failed = str(error), True
+            raise
         self.last = Ended(recording.episode.episode_id, recording.staging.final, "discarded")
         self.message = f"discarded: {reason}"
         return self.last
@@ -303,11 +356,24 @@ class Recorder:
         Raises:
             StorageError: it could not be finished.
         """
+        self._watch_clock(now_ns)
+        self._marks.append((self._steady(), self._arrived))
+        while self._marks[0][0] < self._marks[-1][0] - _RATE_WINDOW:
+            self._marks.popleft()
         recording = self._recording
         if recording is None or not (recording.disk_full or recording.error):
             return None
-        note = recording.error or "the disk reached its floor"
+        note = recording.error or "the disk is full" if recording.trouble else "the disk reached its floor"
         return self.stop("unsure", f"stopped by the recorder: {note}", now_ns)
+
+    def _watch_clock(self, now_ns: int) -> None:
+        """Notice that somebody has set the system clock; simulated time may do as it likes."""
+        if self.settings.clock == "simulated":
+            return
+        ahead, before = now_ns * 1e-9 - self._steady(), self._clock_ahead
+        self._clock_ahead = ahead
+        if before is not None and abs(ahead - before) > _CLOCK_STEP and self._recording is not None:
+            self._steps.append(ClockStep(now_ns, round(ahead - before, 6)))
 
     def warnings(self, now_ns: int) -> list[str]:
         """What is wrong right now: required topics that nobody publishes, losses, silence longer than allowed."""
@@ -317,6 +383,12 @@ class Recorder:
             for wanted in self.selection.topics
             if wanted.required and not any(matches(wanted.name, name, self.settings.namespace) for name in known)
         ]
+        lines += self.complaints
+        if self._recording is not None and self._recording.trouble:
+            lines.append(self._recording.trouble)
+        free, needed = free_bytes(self.settings.out), self.disk_needed()
+        if free < 2 * needed:
+            lines.append(f"{free / 1e9:.1f} GB free, {needed / 1e9:.1f} GB needed to start an episode")
         with self._lock:
             for name, state in self._states.items():
                 counter = self.counter(state)
@@ -347,6 +419,8 @@ class Recorder:
 
     def _problems(self, recording: Recording, states: list[TopicState], episode: Episode) -> list[str]:
         problems = [f"{name}: required, but nothing was received" for name in episode.missing]
+        problems += self.complaints
+        problems += [f"the system clock was set by {step.step:+.3f} s" for step in episode.clock_steps]
         for state in states:
             counter, wanted, name = recording.counter(state), state.wanted, state.topic.name
             if counter.lost:
@@ -355,6 +429,8 @@ class Recorder:
                 )
             if counter.dropped:
                 problems.append(f"{name}: {counter.dropped} messages dropped by the recorder")
+            if counter.stamps_back and state.publishers == 1:
+                problems.append(f"{name}: {counter.stamps_back} stamps are before the one before")
             if counter.gaps:
                 longest = counter.longest_gap_ns * 1e-9
                 problems.append(f"{name}: {counter.gaps} gaps over {wanted.max_gap:g} s, the longest {longest:.3f} s")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from typing import Any
 
@@ -14,7 +15,7 @@ from humanoid_recorder import messages
 from humanoid_recorder.errors import EpisodeError
 from humanoid_recorder.folders import leftovers
 from humanoid_recorder.listener import Listener
-from humanoid_recorder.parameters import declare_settings
+from humanoid_recorder.parameters import configuration, declare_settings
 from humanoid_recorder.recorder import Recorder, Request
 from humanoid_recorder.recovery import recover_all
 from humanoid_recorder.selection import load_selection
@@ -27,12 +28,13 @@ class RecorderNode(LifecycleNode):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__("recorder", **arguments)
-        self._settings = declare_settings(self)
-        selection = load_selection(ros.required(self, "topics", "What is recorded: a YAML file", kind=str))
+        settings = declare_settings(self)
+        topics = ros.required(self, "topics", "What is recorded: a YAML file", kind=str)
         poll = ros.required(self, "poll_period", "Between two bursts of messages [s]", 0.001, 0.1, float)
         period = ros.required(self, "discovery_period", "Between two looks for new topics [s]", 0.05, 10.0, float)
         # State
-        self._recorder = Recorder(self._settings, selection)
+        self._settings = dataclasses.replace(settings, configuration=configuration(self, topics))
+        self._recorder = Recorder(self._settings, load_selection(topics))
         self._listener = Listener(self, self._recorder, poll)
         self._recovery: threading.Thread | None = None
         # Outputs before inputs
@@ -109,7 +111,9 @@ class RecorderNode(LifecycleNode):
 
     def _on_stop(self, request: Any, response: Any) -> Any:
         def work() -> str:
-            now, outcome = self._now(), messages.outcome(request.outcome)
+            now, outcome, post_roll = self._now(), messages.outcome(request.outcome), self._settings.post_roll
+            if post_roll and self._recorder.recording is not None:  # simulated time may be slow, or stand still
+                self._listener.wait_until(now + round(post_roll * 1e9), 1.0 + 10.0 * post_roll)
             self._listener.settle()
             self._publish_status(finalising=True)
             ended = self._recorder.stop(outcome, request.note, now)
@@ -162,7 +166,7 @@ class RecorderNode(LifecycleNode):
         self._status.publish(messages.status(self._recorder, self.get_clock().now(), finalising))
 
     def _update_diagnostics(self) -> None:
-        warnings = self._recorder.warnings(self.get_clock().now().nanoseconds) + self._listener.complaints
+        warnings = self._recorder.warnings(self.get_clock().now().nanoseconds)
         recording = self._recorder.recording
         level = (
             ros.Diagnostics.ERROR if self._recorder.failed else ros.Diagnostics.WARN if warnings else ros.Diagnostics.OK

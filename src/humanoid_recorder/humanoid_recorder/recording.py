@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import struct
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -14,12 +15,15 @@ from humanoid_recorder.counters import SequenceTracker, TopicCounter
 from humanoid_recorder.errors import StorageError
 from humanoid_recorder.folders import Staging, free_bytes
 from humanoid_recorder.selection import Wanted
-from humanoid_recorder.sidecar import BagReport, Episode, Label, TopicReport, write_episode
+from humanoid_recorder.sidecar import BagReport, Episode, Label, TopicReport, metadata_of, write_episode
 from humanoid_recorder.writers import BagWriter, Topic
 
 _DRAIN_PERIOD = 0.02  # [s]; a 22 MB/s load brings half a megabyte in that time
 _CHECK_PERIOD = 0.5  # [s]
-_IMAGE_SHARE = 0.75  # of the queue: beyond it images are dropped, so that there is room for the rest
+_BATCH = 8 << 20  # most that the writer takes at once [bytes]: what waits can still give way to what matters more
+# What gives way, and from which share of the queue on, where the disk does not keep up. Everything else may fill the
+# whole queue, and then pushes these out of it.
+_SHED = {"preview": 0.5, "image": 0.75, "cloud": 0.75}
 
 
 class TopicState:
@@ -41,6 +45,8 @@ class TopicState:
         self.publishers = publishers
         self.recount = recount
         self.repeated = wanted.repeat == "always" or (wanted.repeat == "latched" and latched)
+        self.shed = "preview" if wanted.preview else topic.group  # key of _SHED, or else it never gives way
+        self.stamped = begins_with_header(topic.definition)
         self.tracker = SequenceTracker()
         self.idle = TopicCounter()  # between episodes
         self.kept: deque[Sample] = deque()
@@ -76,6 +82,8 @@ class TopicState:
             rate=round(counter.mean_rate(), 3),
             longest_gap=round(counter.longest_gap_ns * 1e-9, 6),
             gaps=counter.gaps,
+            longest_stamp_gap=round(counter.longest_stamp_gap_ns * 1e-9, 6),
+            stamps_back=counter.stamps_back,
             first_ns=counter.first_ns,
             last_ns=counter.last_ns,
         )
@@ -92,16 +100,42 @@ class Sample(NamedTuple):
     lost: int
 
 
+def begins_with_header(definition: str) -> bool:
+    """Whether a message begins with std_msgs/Header, so that its stamp stands at a fixed place."""
+    fields = (line.split("#")[0].split() for line in definition.splitlines())
+    return next((words[0] for words in fields if words and "=" not in "".join(words)), "") in (
+        "std_msgs/Header",
+        "std_msgs/msg/Header",
+        "Header",
+    )
+
+
+def header_stamp(payload: bytes) -> int:
+    """Stamp of a serialized message that begins with a header [ns]."""
+    seconds, nanoseconds = struct.unpack_from("<iI" if payload[1] & 1 else ">iI", payload, 4)
+    return int(seconds) * 1_000_000_000 + int(nanoseconds)
+
+
 class Recording:
     """Writes one episode; `offer` is called by one thread, everything else by another.
+
+    Where the disk does not keep up, previews give way first, then images and point clouds; joints and other numbers
+    only where they alone fill the queue. Where the disk is full, images and clouds end at once, and the room that was
+    held for it lets the rest be written and the episode be ended.
 
     Args:
         staging: Where.
         writer: Into what; used by this object's thread alone.
         episode: What is known at the start.
         queue_bytes: Most payload that may wait for the disk [bytes].
+        reserve_bytes: Room held for a disk that gets full [bytes].
         disk_floor: Free space at which the episode has to end [bytes].
         sync_period: How often the disk is told to store what was written [s]; 0: only at the end.
+
+    Attributes:
+        error: Why nothing can be written any more; empty while it can.
+        disk_full: The episode has to end.
+        events: What went wrong so far, as sentences for episode.yaml.
     """
 
     def __init__(
@@ -110,6 +144,7 @@ class Recording:
         writer: BagWriter,
         episode: Episode,
         queue_bytes: int,
+        reserve_bytes: int,
         disk_floor: int,
         sync_period: float,
     ) -> None:
@@ -118,14 +153,17 @@ class Recording:
         self.labels: list[Label] = []
         self.error = ""
         self.disk_full = False
+        self.events: list[str] = []
         self.high_water = 0
         self._writer = writer
         self._queue_bytes = queue_bytes
+        self._reserve_bytes = reserve_bytes
         self._disk_floor = disk_floor
+        self._lock = threading.Lock()  # around the queue and what is in it
         self._queue: deque[Sample] = deque()
+        self._waiting = 0  # payload in the queue or being written [bytes]
+        self._no_room = False
         self._counters: dict[str, TopicCounter] = {}
-        self._taken_in = 0  # bytes; changed by the offering thread only
-        self._taken_out = 0  # bytes; changed by the writing thread only
         self._labels_written = -1
         self._stop = threading.Event()
         write_episode(staging.path, episode, durable=False)  # the writer thread sees to the disk: a start must not wait
@@ -139,6 +177,18 @@ class Recording:
     def bytes(self) -> int:
         """Size of the bag so far."""
         return self._writer.bytes()
+
+    @property
+    def trouble(self) -> str:
+        """What is given up right now, and why; empty is good."""
+        if self.error:
+            return self.error
+        if self._no_room:
+            return "the disk is full: images and clouds are not recorded any more"
+        share = self._waiting / self._queue_bytes
+        given_up = [name for name, limit in _SHED.items() if share > limit]
+        behind = f"the disk is {self._waiting / 1e6:.0f} MB behind"
+        return f"{behind}: {', '.join(f'{name}s' for name in given_up)} are dropped" if given_up else ""
 
     def counter(self, state: TopicState) -> TopicCounter:
         """Counts of a topic in this episode."""
@@ -154,21 +204,40 @@ class Recording:
             sample: The message.
             arrived: False for a latched message that is repeated from before the start.
         """
-        state = sample.state
+        state, size = sample.state, len(sample.payload)
         counter = self.counter(state)
         if arrived:
-            counter.arrived(sample.log_ns, sample.lost)
-        waiting = self._taken_in - self._taken_out + len(sample.payload)
-        limit = self._queue_bytes * _IMAGE_SHARE if state.topic.group == "image" else self._queue_bytes
-        if self.error or waiting > limit:
-            counter.dropped += 1
-            return
+            counter.arrived(sample.log_ns, sample.lost, header_stamp(sample.payload) if state.stamped else 0)
+        with self._lock:
+            if not self._has_room(state, size):
+                counter.dropped += 1
+                return
+            self._waiting += size
+            self._queue.append(sample)
+            self.high_water = max(self.high_water, self._waiting)
         if not arrived:
             counter.repeated += 1
-        if waiting > self.high_water:
-            self.high_water = waiting
-        self._taken_in += len(sample.payload)
-        self._queue.append(sample)
+
+    def _has_room(self, state: TopicState, size: int) -> bool:
+        share = _SHED.get(state.shed)
+        if self.error or (self._no_room and share is not None):
+            return False
+        if share is not None:
+            return self._waiting + size <= self._queue_bytes * share
+        if self._waiting + size > self._queue_bytes:
+            self._give_way()
+        return self._waiting + size <= self._queue_bytes
+
+    def _give_way(self) -> None:
+        """Drop what waits and may be dropped."""
+        kept: deque[Sample] = deque()
+        for sample in self._queue:
+            if sample.state.shed in _SHED:
+                self.counter(sample.state).dropped += 1
+                self._waiting -= len(sample.payload)
+            else:
+                kept.append(sample)
+        self._queue = kept
 
     def annotate(self, label: Label) -> None:
         """Add an annotation, unless it is there already; the writer thread stores it."""
@@ -189,10 +258,16 @@ class Recording:
         try:
             if self.error:
                 raise StorageError(self.staging.path, self.error, "a disk that takes what is written")
+            if self.staging.gone():
+                self._restore()
             for state in states:
                 self._writer.add_topic(state.topic)
-            bag = self._writer.close({"episode_id": episode.episode_id, "task": episode.task, "robot": episode.robot})
-            reports = [state.report(self.counter(state)) for state in states]
+            self.staging.free_reserve()
+            bag = self._writer.close(metadata_of(dataclasses.replace(episode, annotations=list(self.labels))))
+            reports = [
+                dataclasses.replace(state.report(self.counter(state)), stored=self._writer.stored(state.topic.name))
+                for state in states
+            ]
             episode = dataclasses.replace(
                 episode,
                 bag=BagReport(bag.file, bag.sha256, bag.bytes, bag.messages),
@@ -201,6 +276,7 @@ class Recording:
                 lost=sum(report.lost for report in reports),
                 dropped=sum(report.dropped for report in reports),
                 queue_high_water=self.high_water,
+                problems=[*self.events, *episode.problems],
             )
             write_episode(self.staging.path, episode)
         except StorageError:
@@ -211,7 +287,11 @@ class Recording:
         return self.staging.finish()
 
     def discard(self, reason: str) -> None:
-        """Stop and delete."""
+        """Stop and delete.
+
+        Raises:
+            StorageError: the folder cannot be deleted.
+        """
         self._join()
         self._writer.abandon()
         self.staging.discard(reason)
@@ -223,44 +303,95 @@ class Recording:
 
     def _write_loop(self) -> None:
         since_check = _CHECK_PERIOD  # the first round stores the sidecar that the start only wrote
-        stopping = False
+        stopping, first = False, True
         while not stopping:
             stopping = self._stop.wait(_DRAIN_PERIOD)
             try:
                 self._drain()
                 self._writer.flush_due()
+                since_check += _DRAIN_PERIOD
+                if since_check >= _CHECK_PERIOD:
+                    since_check = 0.0
+                    self._check(first)
+                    first = False
             except StorageError as error:
-                self.error = str(error)
-                for sample in self._queue:
-                    self.counter(sample.state).dropped += 1
+                if not self._make_room(error):
+                    return
+                stopping = False
+            except Exception as error:  # a thread that ends unseen would let the queue fill for nothing
+                self._give_up(f"{type(error).__name__}: {error}")
                 return
-            since_check += _DRAIN_PERIOD
-            if since_check >= _CHECK_PERIOD:
-                since_check = 0.0
-                self._check()
 
-    def _check(self) -> None:
-        """What needs no haste: annotations into the sidecar, so that a crash keeps them, and a look at the disk."""
+    def _make_room(self, error: StorageError) -> bool:
+        """After a refused write: give up what is large and let go of the reserve; False where that was done before."""
+        if self._no_room or not self.staging.free_reserve():
+            self._give_up(str(error))
+            return False
+        with self._lock:
+            self._no_room = self.disk_full = True
+            self._give_way()
+        self.events.append(f"{error}: images and clouds end there")
+        return True
+
+    def _give_up(self, error: str) -> None:
+        with self._lock:
+            self.error = error
+            for sample in self._queue:
+                self.counter(sample.state).dropped += 1
+            self._queue.clear()
+
+    def _check(self, first: bool) -> None:
+        """What needs no haste: is the folder there, annotations into the sidecar (a crash keeps them), free space."""
+        if self.staging.gone():
+            self._restore()
         labels = len(self.labels)
         try:
             if labels > self._labels_written:
                 write_episode(self.staging.path, dataclasses.replace(self.episode, annotations=list(self.labels)))
                 self._labels_written = labels
-            self.disk_full = free_bytes(self.staging.path) < self._disk_floor
-        except StorageError:
-            return  # messages still come through; the next check, or the end, tries again
+            if first:
+                self.staging.sync()
+                self.staging.reserve(self._reserve_bytes)
+            self.disk_full |= free_bytes(self.staging.path) < self._disk_floor
+        except StorageError as error:
+            if first:
+                self.events.append(f"no room to spare: {error}")
+                self.disk_full = True  # else: messages still come through; the next check, or the end, tries again
+
+    def _restore(self) -> None:
+        """Somebody took the folder away: make it anew with everything that was written."""
+        self.staging.restore()
+        self._writer.restore()
+        self._labels_written = -1
+        write_episode(self.staging.path, self.episode)
+        self.events.append("the folder was removed or moved while recording, and has been made anew")
 
     def _drain(self) -> None:
-        queue, writer = self._queue, self._writer
-        while queue:
-            sample = queue.popleft()
-            topic = sample.state.topic
-            writer.add_topic(topic)
-            writer.write(topic.name, sample.payload, sample.log_ns, sample.publish_ns, sample.sequence)
-            counter = self.counter(sample.state)
-            counter.written += 1
-            counter.bytes += len(sample.payload)
-            self._taken_out += len(sample.payload)
+        while True:
+            batch: deque[Sample] = deque()
+            with self._lock:
+                size = 0
+                while self._queue and size < _BATCH:
+                    batch.append(self._queue.popleft())
+                    size += len(batch[-1].payload)
+            if not batch:
+                return
+            try:
+                while batch:
+                    self._writer.add_topic(batch[0].state.topic)
+                    self._write(batch.popleft())
+            finally:
+                with self._lock:
+                    self._queue.extendleft(reversed(batch))
+
+    def _write(self, sample: Sample) -> None:
+        topic, counter = sample.state.topic, self.counter(sample.state)
+        # Before it is written: what a full disk refuses stays with the writer, which tries it again.
+        counter.written += 1
+        counter.bytes += len(sample.payload)
+        with self._lock:
+            self._waiting -= len(sample.payload)
+        self._writer.write(topic.name, sample.payload, sample.log_ns, sample.publish_ns, sample.sequence)
 
     def _sync_loop(self, period: float) -> None:
         while not self._stop.wait(period):

@@ -33,6 +33,7 @@ class Wanted:
         repeat: Write the messages kept from before the start at the beginning of each bag: "latched" (if the publishers
             are transient local), "always" or "never".
         group: Which chunks it goes to; "auto" goes by type.
+        preview: The first thing to be dropped where the disk is too slow.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Wanted:
     depth: int = 0
     repeat: Literal["latched", "always", "never"] = "latched"
     group: Literal["auto", "joints", "numeric", "image", "cloud"] = "auto"
+    preview: bool = False
 
     def __post_init__(self) -> None:
         if not self.name.strip("/ "):

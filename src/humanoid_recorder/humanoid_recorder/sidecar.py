@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +15,8 @@ from humanoid_core.config import build, read_yaml
 from humanoid_core.errors import ConfigError
 from humanoid_recorder.writers import write_durably
 
-SCHEMA = 1
+SCHEMA = 2
+READABLE = (1, 2)  # what 2 adds has a default
 FILE = "episode.yaml"
 Outcome = Literal["unsure", "success", "failure"]
 
@@ -52,6 +54,27 @@ class TopicReport:
     gaps: int  # longer than max_gap
     first_ns: int
     last_ns: int
+    stored: int = 0  # bytes of the file, compressed, by its share of the chunks it stands in; 0 where not known
+    longest_stamp_gap: float = 0.0  # between the messages' own stamps [s]
+    stamps_back: int = 0  # stamps before the one before
+
+
+@dataclass(frozen=True)
+class ClockReport:
+    """A stream's clock as time synchronisation knew it at the end; device to host."""
+
+    stream: str
+    offset: float  # [s]
+    drift: float  # [s/s]
+    uncertainty: float  # [s]
+
+
+@dataclass(frozen=True)
+class ClockStep:
+    """The system clock was set while recording: at which time it stood then, and by how much."""
+
+    at_ns: int
+    step: float  # [s]
 
 
 @dataclass(frozen=True)
@@ -94,6 +117,10 @@ class Episode:
     outcome: Outcome = "unsure"
     note: str = ""
     pre_roll: float = 0.0  # [s] recorded before the start
+    post_roll: float = 0.0  # [s] recorded behind the end
+    configuration: dict[str, str] = field(default_factory=dict)  # SHA-256 of the files used; their text is in the bag
+    clocks: list[ClockReport] = field(default_factory=list)
+    clock_steps: list[ClockStep] = field(default_factory=list)
     robot_description_sha256: str = ""
     bag: BagReport | None = None
     topics: list[TopicReport] = field(default_factory=list)
@@ -105,8 +132,8 @@ class Episode:
     problems: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if self.schema != SCHEMA:
-            raise ValueError(f"schema {self.schema}, this program reads {SCHEMA}")
+        if self.schema not in READABLE:
+            raise ValueError(f"schema {self.schema}, this program reads {READABLE}")
 
 
 def write_episode(folder: Path, episode: Episode, durable: bool = True) -> None:
@@ -125,6 +152,17 @@ def write_episode(folder: Path, episode: Episode, durable: bool = True) -> None:
     write_durably(folder / FILE, yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True, width=120), durable)
 
 
+def metadata_of(episode: Episode) -> dict[str, str]:
+    """What the bag itself says of its episode: texts as they are, the rest as JSON."""
+    data = dataclasses.asdict(episode)
+    left_out = ("bag", "topics", "problems", "state")  # not known before the bag is closed
+    return {
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for key, value in data.items()
+        if key not in left_out
+    }
+
+
 def read_episode(folder: Path) -> Episode:
     """Read episode.yaml of an episode's folder.
 
@@ -133,6 +171,6 @@ def read_episode(folder: Path) -> Episode:
     """
     path = folder / FILE
     data = read_yaml(path)
-    if data.get("schema") != SCHEMA:
-        raise ConfigError(path, "schema", data.get("schema"), str(SCHEMA))
+    if data.get("schema") not in READABLE:
+        raise ConfigError(path, "schema", data.get("schema"), " or ".join(map(str, READABLE)))
     return build(Episode, data, path)

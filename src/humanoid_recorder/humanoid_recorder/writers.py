@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,9 @@ from humanoid_recorder.errors import StorageError
 from humanoid_recorder.mcap_file import McapFile
 
 METADATA_FILE = "metadata.yaml"
-EPISODE_METADATA = "humanoid_episode"  # name of our record among a bag's metadata
+# Names of our records among a bag's metadata
+EPISODE_METADATA = "humanoid_episode"
+CONFIGURATION_METADATA = "humanoid_configuration"
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,15 @@ class BagWriter(Protocol):
     def add_topic(self, topic: Topic) -> None:
         """Declare a topic; must precede its first message."""
 
+    def add_metadata(self, name: str, values: dict[str, str]) -> None:
+        """Add texts about the bag, where the format has room for them."""
+
     def write(self, topic: str, payload: bytes, log_ns: int, publish_ns: int, sequence: int) -> None:
-        """Append a message: ROS time of arrival, the publisher's stamp, the publisher's sequence number."""
+        """Append a message: ROS time of arrival, the publisher's stamp, the publisher's sequence number.
+
+        Raises:
+            StorageError: the disk refuses. The message is kept, and tried again with the next call.
+        """
 
     def flush_due(self) -> None:
         """Let go of what has waited long enough."""
@@ -73,6 +83,12 @@ class BagWriter(Protocol):
 
     def bytes(self) -> int:
         """Size of the bag so far, as far as known."""
+
+    def stored(self, topic: str) -> int:
+        """What a topic costs in the bag [bytes]; 0 where that is not known."""
+
+    def restore(self) -> None:
+        """Write everything anew into the folder, which was gone and has been made again."""
 
     def close(self, metadata: dict[str, str]) -> FinishedBag:
         """Finish the bag with our metadata and write metadata.yaml."""
@@ -110,6 +126,9 @@ class McapWriter:
         )
         self._topics.append(topic)
 
+    def add_metadata(self, name: str, values: dict[str, str]) -> None:
+        self._file.add_metadata(name, values)
+
     def write(self, topic: str, payload: bytes, log_ns: int, publish_ns: int, sequence: int) -> None:
         self._file.write(self._channels[topic], payload, log_ns, publish_ns, sequence)
 
@@ -121,6 +140,12 @@ class McapWriter:
 
     def bytes(self) -> int:
         return self._file.offset
+
+    def stored(self, topic: str) -> int:
+        return round(self._file.stored.get(self._channels[topic], 0.0))
+
+    def restore(self) -> None:
+        self._file.copy_to(self._file.path)
 
     def close(self, metadata: dict[str, str]) -> FinishedBag:
         self._file.flush()
@@ -155,6 +180,7 @@ class Rosbag2Writer:
         self._folder = folder
         self._name = name
         self._inner = folder / name
+        self._refused: deque[tuple[str, bytes, int, int]] = deque()
         self._count = 0
         self._start = self._end = 0
         self._writer = rosbag2_py.SequentialWriter()
@@ -183,20 +209,34 @@ class Rosbag2Writer:
             )
         )
 
+    def add_metadata(self, name: str, values: dict[str, str]) -> None:
+        """rosbag2 has no place for it."""
+
     def write(self, topic: str, payload: bytes, log_ns: int, publish_ns: int, sequence: int) -> None:
-        try:
-            self._writer.write(topic, payload, log_ns, publish_ns)
-        except RuntimeError as error:
-            raise StorageError(self._inner, error, f"room for {len(payload)} bytes") from error
-        self._start = log_ns if self._count == 0 else min(self._start, log_ns)
-        self._end = max(self._end, log_ns)
-        self._count += 1
+        self._refused.append((topic, payload, log_ns, publish_ns))
+        self.flush_due()
 
     def flush_due(self) -> None:
-        """rosbag2 writes its chunks when they are full."""
+        """Hand over what was refused before; rosbag2 writes its chunks when they are full."""
+        while self._refused:
+            _, payload, log_ns, _ = self._refused[0]
+            try:
+                self._writer.write(*self._refused[0])
+            except (RuntimeError, OSError) as error:
+                raise StorageError(self._inner, error, f"room for {len(payload)} bytes") from error
+            self._refused.popleft()
+            self._start = log_ns if self._count == 0 else min(self._start, log_ns)
+            self._end = max(self._end, log_ns)
+            self._count += 1
 
     def sync(self) -> None:
         """rosbag2 leaves this to the operating system."""
+
+    def stored(self, topic: str) -> int:
+        return 0
+
+    def restore(self) -> None:
+        raise StorageError(self._inner, "no folder", "the folder that rosbag2 writes to")
 
     def bytes(self) -> int:
         return sum(path.stat().st_size for path in self._inner.glob("*.mcap"))

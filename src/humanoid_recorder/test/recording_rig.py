@@ -6,6 +6,8 @@ from __future__ import annotations
 import dataclasses
 import random
 import struct
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from mcap.reader import make_reader
@@ -30,7 +32,7 @@ def cdr_string(text: str) -> bytes:
     return b"\x00\x01\x00\x00" + struct.pack("<I", len(data)) + data
 
 
-def make(out: Path, **changes: object) -> Recorder:
+def make(out: Path, steady: Callable[[], float] = time.monotonic, **changes: object) -> Recorder:
     settings = Settings(
         out=out,
         robot="unitree_g1",
@@ -40,11 +42,15 @@ def make(out: Path, **changes: object) -> Recorder:
         sync_period=0.0,
         pre_roll=0.0,
         pre_roll_bytes=1 << 20,
+        post_roll=0.0,
         queue_bytes=1 << 26,
+        reserve_bytes=1 << 20,
+        usual_length=60.0,
         disk_start=0,
         disk_floor=0,
         clock="system",
         software={"ros": "jazzy"},
+        configuration={"topics.yaml": "topics: []"},
         ros_distro="jazzy",
     )
     wanted = [
@@ -53,7 +59,7 @@ def make(out: Path, **changes: object) -> Recorder:
         Wanted("robot_description"),
         Wanted("never_there", required=True),
     ]
-    recorder = Recorder(dataclasses.replace(settings, **changes), Selection(wanted))
+    recorder = Recorder(dataclasses.replace(settings, **changes), Selection(wanted), steady)
     latched = OfferedQos(durability="transient_local")
     recorder.add_topic(topic("/joint_states", JOINTS), wanted[0], publishers=1, latched=False)
     recorder.add_topic(topic("/camera/head/color", IMAGE, "image"), wanted[1], publishers=1, latched=False)

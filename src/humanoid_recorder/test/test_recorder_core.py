@@ -146,19 +146,6 @@ def test_pre_roll_keeps_seconds_and_bytes(tmp_path):
     assert 0 < sum(len(data) for messages in kept for _, data in messages) <= 10_000
 
 
-def test_full_queue_drops_images_first_and_says_so(tmp_path, monkeypatch):
-    recorder = make(tmp_path, queue_bytes=400_000)
-    recording = recorder.start(Request("a"), 10 * SECOND)
-    monkeypatch.setattr(recording, "_taken_out", -299_000)  # as if the disk were 299 kB behind
-    recorder.receive(traffic(160))
-    counters = {name: recording.counter(state) for name, state in recorder.topics.items()}
-    assert counters["/joint_states"].dropped == 0
-    assert counters["/camera/head/color"].dropped == 10
-    ended = recorder.stop("success", "", 11 * SECOND)
-    assert any("10 messages dropped by the recorder" in problem for problem in ended.problems)
-    assert read_episode(ended.path).queue_high_water >= 290_000
-
-
 def test_sequence_numbers_prove_loss():
     one = SequenceTracker()
     assert [one.lost_before(n) for n in (7, 8, 11, 12)] == [0, 0, 2, 0]
@@ -251,8 +238,9 @@ def test_unwritable_missing_and_full_disks_are_refused(tmp_path):
 
 
 def test_episode_ends_where_the_disk_reaches_its_floor(tmp_path):
-    recorder = make(tmp_path, disk_floor=1 << 60)
+    recorder = make(tmp_path)
     recording = recorder.start(Request("a"), 10 * SECOND)
+    recording._disk_floor = 1 << 60
     recorder.receive(traffic(50))
     recording._threads[0].join(timeout=0)
     while not recording.disk_full:

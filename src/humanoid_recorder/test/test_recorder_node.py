@@ -32,6 +32,7 @@ from humanoid_interfaces.msg import Annotation, EpisodeStatus
 from humanoid_interfaces.srv import StartEpisode, StopEpisode
 from humanoid_recorder.folders import leftovers
 from humanoid_recorder.recorder_node import RecorderNode
+from humanoid_recorder.scan import scan
 from humanoid_recorder.sidecar import read_episode
 from humanoid_recorder.verification import verify
 
@@ -298,9 +299,14 @@ def record_some(process: Process, task: str) -> tuple[Path, Path]:
     assert started.success, started.message
     folder = Path(started.path)
     part = folder.with_name(f"{folder.name}.part")
-    empty = (part / f"{folder.name}_0.mcap").stat().st_size
-    process.until(lambda: (part / f"{folder.name}_0.mcap").stat().st_size > empty + 1000)
+    process.until(lambda: joints_in(part / f"{folder.name}_0.mcap"))
     return folder, part
+
+
+def joints_in(bag: Path) -> bool:
+    """Whether messages of the joints are in a bag that may not be whole."""
+    found = scan(bag).summary
+    return any(found.counts.get(n) for n, channel in found.channels.items() if channel.topic.endswith("joint_states"))
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
