@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pinocchio
 
 from humanoid_core.errors import HumanoidError
+from humanoid_description import collision_matrix, make_srdf, pictures, reachability, symmetry
 from humanoid_description.errors import child
 from humanoid_description.robot import Robot, load
 from humanoid_description.self_collision import SelfCollision
@@ -38,26 +42,19 @@ class Finding:
     note: str = ""
 
 
+Looked: TypeAlias = tuple[tuple[str, ...], str]  # faults and note of a finding
+
+
 def inspect(robot: Robot) -> list[Finding]:
     """Check a robot's URDF, SRDF and configuration, by themselves and against each other."""
-    root = ElementTree.fromstring(robot.urdf)
-    return [
-        _tree(root, robot),
-        _axes(root),
-        _limits(robot),
-        _masses(root),
-        _frames(root, robot),
-        _semantics(root, robot),
-        _poses(robot),
-        _symmetry(root, robot),
-        _operator(robot),
-    ]
+    return [Finding(name, *look(robot)) for name, look in CHECKS.items()]
 
 
 # --- the checks ---
 
 
-def _tree(root: ElementTree.Element, robot: Robot) -> Finding:
+def _tree(robot: Robot) -> Looked:
+    root = ElementTree.fromstring(robot.urdf)
     links = [link.attrib["name"] for link in root.findall("link")]
     joints = root.findall("joint")
     parents = [child(joint, "parent").attrib["link"] for joint in joints]
@@ -75,23 +72,29 @@ def _tree(root: ElementTree.Element, robot: Robot) -> Finding:
             reached.add(link)
             todo += [below for above, below in zip(parents, children) if above == link]
     faults += [f"{link} is not connected" for link in links if link not in reached]
-    return Finding("tree", tuple(faults), f"{len(links)} links, {len(joints)} joints")
+    return tuple(faults), f"{len(links)} links, {len(joints)} joints"
 
 
-def _axes(root: ElementTree.Element) -> Finding:
+def _axes(robot: Robot) -> Looked:
+    root = ElementTree.fromstring(robot.urdf)
     faults, count = [], 0
     for joint in root.findall("joint"):
         if joint.attrib["type"] in ("revolute", "continuous", "prismatic"):
             axis = joint.find("axis")
-            length = float(np.linalg.norm(_numbers("1 0 0" if axis is None else axis.attrib["xyz"])))
+            length = float(np.linalg.norm(symmetry.numbers("1 0 0" if axis is None else axis.attrib["xyz"])))
             count += 1
             if abs(length - 1.0) > 1e-6:
                 faults.append(f"{joint.attrib['name']}: axis of length {length:g}")
-    return Finding("axes", tuple(faults), f"{count} of length 1")
+    return tuple(faults), f"{count} of length 1"
 
 
-def _limits(robot: Robot) -> Finding:
+def _limits(robot: Robot) -> Looked:
     model, config = robot.pinocchio(), robot.config
+    ranges = {
+        joint.attrib["name"]: [float(child(joint, "limit").attrib[end]) for end in ("lower", "upper")]
+        for joint in ElementTree.fromstring(robot.urdf).findall("joint")
+        if joint.attrib["type"] in ("revolute", "prismatic")
+    }
     faults = [f"{joint} has no entry under joints" for joint in robot.joints if joint not in config.joints]
     for joint, place in zip(robot.joints, robot.index(robot.joints)):
         low, high = model.lowerPositionLimit[place], model.upperPositionLimit[place]
@@ -108,10 +111,19 @@ def _limits(robot: Robot) -> Finding:
         ):
             if not 0.0 < ours <= theirs * (1.0 + 1e-9):
                 faults.append(f"{joint}: {word} {ours:g} is not within the URDF's {theirs:g}")
-    return Finding("limits", tuple(faults), f"{len(robot.joints)} joints, the configuration's within the URDF's")
+    for joint, mimic in robot.mimics.items():
+        if mimic.joint not in robot.joints:
+            faults.append(f"{joint} mimics {mimic.joint}, which does not move by itself")
+            continue
+        place, own = robot.index([mimic.joint])[0], ranges[joint]
+        for end in (model.lowerPositionLimit[place], model.upperPositionLimit[place]):
+            if not own[0] - 1e-9 <= mimic.multiplier * end + mimic.offset <= own[1] + 1e-9:
+                faults.append(f"{joint} is outside its range with {mimic.joint} at {end:g}")
+    return tuple(faults), f"{len(robot.joints)} joints, the configuration's within the URDF's"
 
 
-def _masses(root: ElementTree.Element) -> Finding:
+def _masses(robot: Robot) -> Looked:
+    root = ElementTree.fromstring(robot.urdf)
     faults, total = [], 0.0
     for link in root.findall("link"):
         inertial = link.find("inertial")
@@ -121,13 +133,14 @@ def _masses(root: ElementTree.Element) -> Finding:
         total += mass
         if not mass > 0.0:
             faults.append(f"{link.attrib['name']}: mass {mass:g}")
-        moments = np.linalg.eigvalsh(_inertia(inertial))
+        moments = np.linalg.eigvalsh(symmetry.inertia(inertial))
         if not moments[0] > 0.0 or moments[0] + moments[1] < moments[2] * (1.0 - 1e-9):
             faults.append(f"{link.attrib['name']}: principal moments {moments} are not those of a body")
-    return Finding("masses and inertias", tuple(faults), f"{total:.3f} kg")
+    return tuple(faults), f"{total:.3f} kg"
 
 
-def _frames(root: ElementTree.Element, robot: Robot) -> Finding:
+def _frames(robot: Robot) -> Looked:
+    root = ElementTree.fromstring(robot.urdf)
     links = {link.attrib["name"] for link in root.findall("link")}
     wanted = {**robot.config.frames, **{f"REP-120 {name}": name for name in REP_120}}
     if robot.config.base == "biped":
@@ -135,10 +148,11 @@ def _frames(root: ElementTree.Element, robot: Robot) -> Finding:
     faults = [f"{key}: no link {name}" for key, name in wanted.items() if name not in links]
     if "base_footprint" in links:
         faults.append("base_footprint is a link; it moves, so the driver publishes it")
-    return Finding("frames", tuple(faults), f"{len(wanted)} named, all there")
+    return tuple(faults), f"{len(wanted)} named, all there"
 
 
-def _semantics(root: ElementTree.Element, robot: Robot) -> Finding:
+def _semantics(robot: Robot) -> Looked:
+    root = ElementTree.fromstring(robot.urdf)
     links = {link.attrib["name"] for link in root.findall("link")}
     srdf = robot.semantics
     faults = [] if srdf.robot == root.attrib["name"] else [f"SRDF of {srdf.robot}, URDF of {root.attrib['name']}"]
@@ -150,10 +164,15 @@ def _semantics(root: ElementTree.Element, robot: Robot) -> Finding:
             faults.append(f"group {name} differs from the configuration's")
     faults += [f"end effector {n}: no link {link}" for n, (_, link) in srdf.end_effectors.items() if link not in links]
     faults += [f"disabled pair names {link}" for pair in srdf.disabled for link in pair if link not in links]
-    return Finding("SRDF", tuple(faults), f"{len(srdf.groups)} groups, {len(srdf.disabled)} pairs disabled")
+    sampled = collision_matrix.disabled_pairs(robot.pinocchio(), robot.urdf, make_srdf.SAMPLES, make_srdf.SEED)
+    for pair, why in sampled.items():
+        if why != "Never" and pair not in srdf.disabled:
+            faults.append(f"{pair[0]} and {pair[1]} are checked, though they always touch ({why.lower()})")
+    faults += [f"{a} and {b} are not checked, though they can touch" for a, b in srdf.disabled if (a, b) not in sampled]
+    return tuple(faults), f"{len(srdf.groups)} groups, {len(srdf.disabled)} pairs disabled"
 
 
-def _poses(robot: Robot) -> Finding:
+def _poses(robot: Robot) -> Looked:
     config, model = robot.config, robot.pinocchio()
     collision = SelfCollision(robot)
     faults: list[str] = []
@@ -177,37 +196,24 @@ def _poses(robot: Robot) -> Finding:
     for (group, name), values in robot.semantics.poses.items():
         if name == "home" and any(abs(values[joint] - config.home.get(joint, 0.0)) > 1e-9 for joint in values):
             faults.append(f"home of {group} in the SRDF differs from the configuration's")
-    return Finding(
-        "home and named poses",
-        tuple(faults),
-        f"{1 + len(poses)} free; at home the closest links are {closest:.3f} m apart",
-    )
+    return tuple(faults), f"{1 + len(poses)} free; at home the closest links are {closest:.3f} m apart"
 
 
-def _symmetry(root: ElementTree.Element, robot: Robot) -> Finding:
-    rule, faults, count = robot.config.symmetry, [], 0
-    links = {link.attrib["name"]: link for link in root.findall("link")}
-    joints = {joint.attrib["name"]: joint for joint in root.findall("joint")}
-    for name in [*links, *joints]:
-        twin = _twin(name)
-        if twin is not None and twin not in links and twin not in joints:
-            faults.append(f"{name} has no twin {twin}")
-    for name, joint in joints.items():
-        twin = _twin(name)
-        if twin in joints and name < twin:
-            count += 1
-            faults += [f"{name} and {twin}: {fault}" for fault in _joint_asymmetry(joint, joints[twin], rule.tolerance)]
-    for name, link in links.items():
-        twin = _twin(name)
-        if twin not in links or name > twin or {name, twin} & set(rule.except_links):
-            continue
-        count += 1
-        faults += [f"{name} and {twin}: {fault}" for fault in _link_asymmetry(link, links[twin], rule.tolerance)]
-    listed = f", except {', '.join(rule.except_links)}" if rule.except_links else ""
-    return Finding("left/right symmetry", tuple(faults), f"{count} pairs mirrored to {rule.tolerance:g}{listed}")
+def _symmetry(robot: Robot) -> Looked:
+    rule = robot.config.symmetry
+    faults, count = symmetry.asymmetries(robot)
+    listed = [*rule.except_links, *rule.except_joints]
+    note = f"{count} pairs mirrored to {rule.tolerance:g}" + (f", except {', '.join(listed)}" if listed else "")
+    return tuple(faults), note
 
 
-def _operator(robot: Robot) -> Finding:
+def _reach(robot: Robot) -> Looked:
+    found = reachability.misses(robot)
+    faults = [f"{target}: {distance:.4f} m short" for target, distance in found if distance > reachability.EXACT]
+    return tuple(faults), f"{len(found)} targets reached"
+
+
+def _operator(robot: Robot) -> Looked:
     """Fingers point along the mapped x axis, and close away from the mapped z axis, the back of the hand."""
     faults = []
     model = robot.pinocchio()
@@ -216,98 +222,37 @@ def _operator(robot: Robot) -> Finding:
         arm = robot.config.operator.arms.get(side)
         if arm is None or not hand.fingers:
             continue
-        fingers = [finger for name, finger in hand.fingers.items() if "thumb" not in finger.follows]
-        tips = {}
+        fingers = [finger for finger in hand.fingers.values() if "thumb" not in finger.follows]
+        straight = fingers if len(fingers) > 1 else list(hand.fingers.values())  # jaws point where their middle does
+        tips: dict[str, np.ndarray] = {}
+        ahead: dict[str, np.ndarray] = {}
         for pose in ("open", "closed"):
             pinocchio.framesForwardKinematics(model, data, robot.q(getattr(hand, pose)))
             wrist = data.oMf[robot.frame_id(arm.wrist_frame)]
-            points = [data.oMf[robot.frame_id(finger.tip_frame)].translation for finger in fingers]
-            tips[pose] = wrist.actInv(np.mean(points, axis=0))
+            for middle, some in ((tips, fingers), (ahead, straight)):
+                points = [data.oMf[robot.frame_id(finger.tip_frame)].translation for finger in some]
+                middle[pose] = wrist.actInv(np.mean(points, axis=0))
         palm = wrist.actInv(data.oMf[robot.frame_id(hand.palm_frame)].translation)
-        along, closing = tips["open"] - palm, tips["closed"] - tips["open"]
+        along, closing = ahead["open"] - palm, tips["closed"] - tips["open"]
         if along @ arm.fingers_axis < 0.9 * np.linalg.norm(along):
             faults.append(f"{side}: straight fingers point along {np.round(along, 3)}, not {arm.fingers_axis}")
         if closing @ arm.back_axis > -0.01:
             faults.append(f"{side}: fingers close along {np.round(closing, 3)}, not away from {arm.back_axis}")
-    return Finding("operator's wrist axes", tuple(faults), "fingers and back of the hand where the mapping says")
+    return tuple(faults), "fingers and back of the hand where the mapping says"
 
 
-# --- helpers ---
-
-
-def _joint_asymmetry(left: ElementTree.Element, right: ElementTree.Element, tolerance: float) -> Iterator[str]:
-    (xyz, rotation), (twin_xyz, twin_rotation) = _origin(left), _origin(right)
-    mirror = np.diag([1.0, -1.0, 1.0])
-    if np.abs(mirror @ xyz - twin_xyz).max() > tolerance:
-        yield f"origins {xyz} and {twin_xyz}"
-    if np.abs(mirror @ rotation @ mirror - twin_rotation).max() > tolerance and left.attrib["type"] != "fixed":
-        yield "origins turned differently"
-    if left.attrib["type"] == "fixed":
-        return
-    axis, twin_axis = _numbers(child(left, "axis").attrib["xyz"]), _numbers(child(right, "axis").attrib["xyz"])
-    # A rotation about `axis` mirrors into one about -mirror @ axis.
-    same = -mirror @ axis @ twin_axis
-    if abs(abs(same) - 1.0) > tolerance:
-        yield f"axes {axis} and {twin_axis}"
-        return
-    limit, twin_limit = child(left, "limit").attrib, child(right, "limit").attrib
-    ends = [float(limit["lower"]), float(limit["upper"])]
-    if same < 0.0:
-        ends = [-ends[1], -ends[0]]
-    if np.abs(np.array(ends) - [float(twin_limit["lower"]), float(twin_limit["upper"])]).max() > tolerance:
-        yield f"ranges {ends} and {[float(twin_limit['lower']), float(twin_limit['upper'])]}"
-    for word in ("velocity", "effort"):
-        if limit[word] != twin_limit[word]:
-            yield f"{word} {limit[word]} and {twin_limit[word]}"
-
-
-def _link_asymmetry(left: ElementTree.Element, right: ElementTree.Element, tolerance: float) -> Iterator[str]:
-    one, other = left.find("inertial"), right.find("inertial")
-    if one is None or other is None:
-        if one is not other:
-            yield "only one has a mass"
-        return
-    masses = [float(child(part, "mass").attrib["value"]) for part in (one, other)]
-    if abs(masses[0] - masses[1]) > tolerance:
-        yield f"masses {masses}"
-    mirror = np.diag([1.0, -1.0, 1.0])
-    if np.abs(mirror @ _origin(one)[0] - _origin(other)[0]).max() > tolerance:
-        yield f"centres of mass {_origin(one)[0]} and {_origin(other)[0]}"
-    if np.abs(mirror @ _inertia(one) @ mirror - _inertia(other)).max() > tolerance:
-        yield "inertias"
-
-
-def _twin(name: str) -> str | None:
-    for left, right in (("left", "right"), ("l_", "r_")):
-        if name.startswith(left):
-            return right + name[len(left) :]
-        if name.startswith(right):
-            return left + name[len(right) :]
-    return None
-
-
-def _origin(element: ElementTree.Element) -> tuple[np.ndarray, np.ndarray]:
-    """Translation (3,) and rotation (3, 3) of an element's <origin>."""
-    origin = element.find("origin")
-    attributes = {} if origin is None else origin.attrib
-    rpy = _numbers(attributes.get("rpy", "0 0 0"))
-    return _numbers(attributes.get("xyz", "0 0 0")), np.asarray(pinocchio.rpy.rpyToMatrix(rpy))
-
-
-def _inertia(inertial: ElementTree.Element) -> np.ndarray:
-    """Inertia along the axes of the link, (3, 3)."""
-    get = {name: float(value) for name, value in child(inertial, "inertia").attrib.items()}
-    rows = [
-        [get["ixx"], get["ixy"], get["ixz"]],
-        [get["ixy"], get["iyy"], get["iyz"]],
-        [get["ixz"], get["iyz"], get["izz"]],
-    ]
-    rotation = _origin(inertial)[1]
-    return rotation @ np.array(rows) @ rotation.T
-
-
-def _numbers(text: str) -> np.ndarray:
-    return np.array([float(word) for word in text.split()])
+CHECKS: dict[str, Callable[[Robot], Looked]] = {
+    "tree": _tree,
+    "axes": _axes,
+    "limits": _limits,
+    "masses and inertias": _masses,
+    "frames": _frames,
+    "SRDF": _semantics,
+    "home and named poses": _poses,
+    "left/right symmetry": _symmetry,
+    "hands' reach": _reach,
+    "operator's wrist axes": _operator,
+}
 
 
 # --- command line ---
@@ -326,18 +271,27 @@ def table(robot: Robot, findings: list[Finding]) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line; exits with 1 where something is wrong."""
-    parser = argparse.ArgumentParser(prog="check", description="Check a robot's description.")
+    parser = argparse.ArgumentParser(prog="check", description="Check a robot's description: a table and a picture.")
     parser.add_argument("robot", nargs="+", help="names, such as unitree_g1, or paths of robot configurations")
     parser.add_argument("--urdf", default="", help="URDF or xacro file in place of the configuration's")
+    parser.add_argument(
+        "--pictures",
+        type=Path,
+        default=Path(tempfile.gettempdir()),
+        help="folder for the pictures (default: %(default)s)",
+    )
     options = parser.parse_args(arguments)
     good = True
     for name in options.robot:
         try:
             robot = load(find_config(name), options.urdf)
             findings = inspect(robot)
-        except HumanoidError as error:
+            print(table(robot, findings))
+            file = options.pictures / f"check_{robot.config.name}.png"
+            pictures.sheet([robot]).save(file)
+        except (HumanoidError, OSError) as error:
             sys.exit(f"check: {error}")
-        print(table(robot, findings))
+        print(f"  picture: {file}")
         good = good and not any(finding.faults for finding in findings)
     sys.exit(0 if good else 1)
 

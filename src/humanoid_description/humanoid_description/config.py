@@ -324,13 +324,15 @@ class Symmetry:
     """What the checker's left/right comparison takes for sides, and what it leaves out.
 
     Attributes:
-        tolerance: Differences of figures up to this are no finding [m, rad, kg, kg m2].
+        tolerance: How far places, centres of mass [m], axes and ends of ranges [rad] may be from mirrored ones.
+        mass_tolerance: By what share masses and inertias may differ.
         sides: Words between the underscores of names that tell left from right.
-        except_links: Links whose mass and inertia may differ.
+        except_links: Links whose mass, centre and inertia may differ.
         except_joints: Joints whose place, axis and range may differ.
     """
 
-    tolerance: float = 1e-4
+    tolerance: float = 3e-3
+    mass_tolerance: float = 0.03
     sides: tuple[tuple[str, str], ...] = (("left", "right"), ("l", "r"), ("L", "R"))
     except_links: tuple[str, ...] = ()
     except_joints: tuple[str, ...] = ()

@@ -4,12 +4,16 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
+import pinocchio
 import pytest
+from PIL import Image
 
 import humanoid_description as description
-from humanoid_description import check
+from humanoid_description import check, symmetry
 
-CONFIG = Path(__file__).resolve().parents[3] / "config" / "robots" / "unitree_g1.yaml"
+CONFIGS = Path(__file__).resolve().parents[3] / "config" / "robots"
+CONFIG = CONFIGS / "unitree_g1.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -18,8 +22,7 @@ def g1() -> description.Robot:
 
 
 def faults(robot: description.Robot, name: str) -> str:
-    (found,) = [finding for finding in check.inspect(robot) if finding.name == name]
-    return "; ".join(found.faults)
+    return "; ".join(check.CHECKS[name](robot)[0])
 
 
 def changed(robot: description.Robot, old: str, new: str) -> description.Robot:
@@ -27,8 +30,9 @@ def changed(robot: description.Robot, old: str, new: str) -> description.Robot:
     return dataclasses.replace(robot, urdf=robot.urdf.replace(old, new))
 
 
-def test_sound_robot_has_no_faults(g1):
-    assert [finding for finding in check.inspect(g1) if finding.faults] == []
+@pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda config: config.stem)
+def test_every_robot_is_sound(config):
+    assert [finding for finding in check.inspect(description.load(config)) if finding.faults] == []
 
 
 @pytest.mark.parametrize(
@@ -56,7 +60,7 @@ def test_faults_of_the_model_are_found(g1, name, old, new, message):
 
 def test_loose_link_is_found(g1):
     loose = dataclasses.replace(g1, urdf=g1.urdf.replace("</robot>", '<link name="loose"/></robot>'))
-    assert "roots base_link, loose" in "; ".join(check._tree(check.ElementTree.fromstring(loose.urdf), loose).faults)
+    assert "roots base_link, loose" in faults(loose, "tree")
 
 
 def test_bad_home_is_found(g1):
@@ -80,3 +84,76 @@ def test_disabled_pair_of_a_missing_link_is_found(g1):
         g1, srdf=g1.srdf.replace("</robot>", '<disable_collisions link1="tail" link2="pelvis"/></robot>')
     )
     assert "disabled pair names tail" in faults(robot, "SRDF")
+
+
+def test_pairs_that_should_not_be_skipped_are_found(g1):
+    """Two hands can touch; neighbours always do."""
+    hands = '<disable_collisions link1="left_hand_palm_link" link2="right_hand_palm_link"/>'
+    srdf = g1.srdf.replace("</robot>", f"{hands}</robot>")
+    neighbours = '<disable_collisions link1="left_elbow_link" link2="left_shoulder_yaw_link" reason="Adjacent"/>'
+    assert neighbours in srdf
+    robot = dataclasses.replace(g1, srdf=srdf.replace(neighbours, ""))
+    found = faults(robot, "SRDF")
+    assert "left_hand_palm_link and right_hand_palm_link are not checked, though they can touch" in found
+    assert "left_elbow_link and left_shoulder_yaw_link are checked, though they always touch (adjacent)" in found
+    assert found.count(";") == 1
+
+
+def test_hands_that_get_nowhere_are_found(g1):
+    stiff = g1.urdf.replace('lower="-1.0472" upper="2.0944"', 'lower="-0.31" upper="-0.29"')  # elbows
+    config = dataclasses.replace(g1.config, commanded=("left_arm", "right_arm"))  # no waist to make up for them
+    found = faults(dataclasses.replace(g1, urdf=stiff, config=config), "hands' reach")
+    assert "left hand, 10 cm cube around home: 0." in found
+    assert "right hand, 10 cm cube around home: 0." in found
+
+
+def test_differing_masses_are_found(g1):
+    heavier = dataclasses.replace(g1, urdf=g1.urdf.replace('<mass value="0.734"/>', '<mass value="0.834"/>', 1))
+    found = faults(heavier, "left/right symmetry")
+    assert "left_shoulder_yaw_link and right_shoulder_yaw_link: masses 0.834 and 0.734" in found
+
+
+def test_a_turned_frame_is_no_asymmetry(g1):
+    """A link's frame turned about its own joint, with all that it carries: the robot is the same."""
+    turn = pinocchio.SE3(pinocchio.rpy.rpyToMatrix(0.0, 0.0, 0.4), np.zeros(3))
+    root = check.ElementTree.fromstring(g1.urdf)
+
+    def move(element, change):
+        axes_and_place = symmetry.origin(element)
+        pose = change(pinocchio.SE3(axes_and_place[1], axes_and_place[0]))
+        numbers = [*pose.translation, *pinocchio.rpy.matrixToRpy(pose.rotation)]
+        words = [repr(float(number)) for number in numbers]
+        element.find("origin").attrib.update(xyz=" ".join(words[:3]), rpy=" ".join(words[3:]))
+
+    for joint in root.findall("joint"):
+        if joint.attrib["name"] == "left_shoulder_yaw_joint":
+            move(joint, lambda pose: pose * turn)
+        elif joint.find("parent").attrib["link"] == "left_shoulder_yaw_link":
+            move(joint, lambda pose: turn.inverse() * pose)
+    (inertial,) = [
+        link.find("inertial") for link in root.findall("link") if link.get("name") == "left_shoulder_yaw_link"
+    ]
+    move(inertial, lambda pose: turn.inverse() * pose)
+    turned = dataclasses.replace(g1, urdf=check.ElementTree.tostring(root, encoding="unicode"))
+    assert faults(turned, "left/right symmetry") == ""
+
+
+def test_mimic_out_of_range_is_found():
+    g2 = description.load(CONFIGS / "agibot_g2.yaml")
+    old = '<mimic joint="idx31_gripper_l_inner_joint1" multiplier="-1.0" offset="0.0"/>'
+    assert old in g2.urdf
+    robot = dataclasses.replace(g2, urdf=g2.urdf.replace(old, old.replace("-1.0", "-1.1")))
+    assert "idx41_gripper_l_outer_joint1 is outside its range with idx31_gripper_l_inner_joint1" in faults(
+        robot, "limits"
+    )
+
+
+def test_program_prints_a_table_and_a_picture(tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        check.main(["unitree_g1", "--pictures", str(tmp_path)])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert "ok    masses and inertias    34.394 kg" in said
+    (picture,) = tmp_path.iterdir()
+    assert f"picture: {picture}" in said
+    assert np.asarray(Image.open(picture)).std() > 5.0  # something is on it
