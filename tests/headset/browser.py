@@ -18,9 +18,15 @@ from websockets.sync.client import connect
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 EMULATOR = Path(__file__).parents[2] / "src/humanoid_teleop/web/node_modules/iwer/build/iwer.js"
 FLAGS = (
-    "--headless=new --no-sandbox --ignore-certificate-errors --use-angle=swiftshader --enable-unsafe-swiftshader "
-    "--remote-debugging-port=0 --no-first-run --disable-gpu-sandbox --window-size=1280,800"
-).split()
+    "--headless=new",
+    "--no-sandbox",
+    "--ignore-certificate-errors",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--remote-debugging-port=0",
+    "--no-first-run",
+    "--window-size=1280,800",
+)
 HEADSET = """
 window.headset = new IWER.XRDevice(IWER.metaQuest3, {stereoEnabled: true});
 headset.installRuntime({forceInstall: true});
