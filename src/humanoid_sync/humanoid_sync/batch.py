@@ -68,6 +68,14 @@ class Batch:
     clocks: dict[str, ClockModel]
     late: dict[str, int]
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """First and last arrival of any message [ns]."""
+        arrivals = [part.arrivals for part in self.samples.values() if len(part.arrivals)]
+        if not arrivals:
+            return 0, 0
+        return int(min(found.min() for found in arrivals)), int(max(found.max() for found in arrivals))
+
     def __len__(self) -> int:
         return len(self.instants)
 

@@ -7,7 +7,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,6 +77,12 @@ class Bag:
                 recording.add(name, payload if values else payload[:_HEAD], arrival)
         return recording
 
+    def payloads(self, topic: str) -> Iterator[bytes]:
+        """The messages of one topic; a Bag reads once."""
+        self._reader.set_filter(rosbag2_py.StorageFilter(topics=[topic]))
+        while self._reader.has_next():
+            yield self._reader.read_next()[1]
+
 
 def namespace_of(topics: set[str], plan: Plan) -> str:
     """The namespace in which most of the plan's topics stand, "" or "/robot".
@@ -97,6 +103,13 @@ def namespace_of(topics: set[str], plan: Plan) -> str:
     return min(counts, key=lambda prefix: (-counts[prefix], len(prefix), prefix))
 
 
+def _robot_of(topics: set[str]) -> str:
+    """The namespace of the one robot in a bag; "" where there is none or more than one."""
+    end = f"/{endpoints.JOINT_STATES.name}"
+    found = [topic.removesuffix(end) for topic in topics if topic.endswith(end)]
+    return found[0] if len(found) == 1 else ""
+
+
 def plan_of_bag(bag: Path, rules: Path) -> Plan:
     """A plan for all topics of a bag that the rules fit, each at the rate that it came with.
 
@@ -104,7 +117,9 @@ def plan_of_bag(bag: Path, rules: Path) -> Plan:
         BagMismatch: the bag cannot be opened, or has nothing that the rules fit.
     """
     types = Bag(bag).types
-    draft = make_plan(rules, [Topic(topic, kind, None) for topic, kind in types.items()], foreign=True)
+    prefix = _robot_of(set(types))
+    own = [(topic[len(prefix) + 1 :], kind) for topic, kind in types.items() if topic.startswith(f"{prefix}/")]
+    draft = make_plan(rules, [Topic(topic, kind, None) for topic, kind in own], foreign=True)
     if not draft.streams:
         found = ", ".join(sorted(f"{topic} ({kind})" for topic, kind in types.items()))
         raise BagMismatch(f"{bag}: found {found}, expected topics that {rules} has rules for")

@@ -23,8 +23,8 @@ class Rule:
     """How one kind of stream is aligned; see Stream for the rest.
 
     Attributes:
-        type: Message type.
-        topic: Pattern of the topic.
+        type: Message type, or a pattern of it.
+        topic: Pattern of the topic, relative to the robot's namespace.
         tolerance: At least [s]; streams too slow for it get 1.05 of their period.
         max_gap: At least [s]; streams too slow for it get three of their periods.
         rate: Expected where the robot's configuration names none [Hz].
@@ -45,6 +45,10 @@ class Rule:
     wait: bool = True
     stamp: Literal["header", "microseconds"] = "header"
     without_robot: bool = False
+
+    def fits(self, topic: Topic) -> bool:
+        """Whether this is the kind of a topic."""
+        return fnmatchcase(topic.type, self.type) and fnmatchcase(topic.topic, self.topic)
 
 
 @dataclass(frozen=True)
@@ -176,7 +180,14 @@ def make_plan(
         topics += [Topic(r.topic, r.type, None) for r in rules.rules if r.without_robot and r.topic not in listed]
     found = {}
     for topic in topics:
-        rule = next((rule for rule in rules.rules if rule.type == topic.type and _fits(topic.topic, rule.topic)), None)
+        rule = next(
+            (
+                rule
+                for rule in rules.rules
+                if fnmatchcase(topic.type, rule.type) and fnmatchcase(topic.topic, rule.topic)
+            ),
+            None,
+        )
         if rule is not None:
             stream = _stream(rule, topic, file)
             found[stream.name] = stream
@@ -187,10 +198,6 @@ def make_plan(
         return Plan(streams=streams, **same)
     except ValueError as error:
         raise ConfigError(file, "", str(error), "a valid plan") from error
-
-
-def _fits(topic: str, pattern: str) -> bool:
-    return fnmatchcase(topic, pattern) or fnmatchcase(topic.lstrip("/"), pattern)
 
 
 def _stream(rule: Rule, topic: Topic, file: str | Path) -> Stream:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an aligned recording tells about its streams: health, every gap, and tables of it."""
+"""What an aligned recording tells about its streams: health, and every gap."""
 
 from __future__ import annotations
 
@@ -9,26 +9,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from humanoid_sync import view
 from humanoid_sync.batch import Batch, Column
 from humanoid_sync.frames import Flag, Health, skew_figures
 from humanoid_sync.recording import Samples
 from humanoid_sync.streams import Plan, Stream
+from humanoid_sync.view import HEADS
 
-_HEADS = (
-    ("stream", "messages", "Hz", "jitter", "gaps", "longest", "missing", "late", "over gap", "unsure")
-    + ("skew p50", "p95", "max")
-    + ("offset", "drift", "known to")
-)
-_UNITS = ("", "", "", "ms", "", "s", "frames", "msgs", "frames", "frames", "ms", "ms", "ms", "s", "ppm", "us")
+_HEADS = (*HEADS, ("over gap", "frames"), ("unsure", "frames"))
+_COUNTED = (Flag.INTERPOLATED_GAP, Flag.CLOCK_UNCERTAIN)
 _MOST_GAPS = 20  # of a stream that are listed
 
 
 @dataclass(frozen=True)
 class Gap:
-    """A stretch without samples, longer than the stream's max_gap: its ends in host time [ns]."""
+    """A stretch without samples, longer than the stream's max_gap: its ends in host time [ns].
+
+    Attributes:
+        begin: Of it.
+        end: Of it.
+        remark: Whether it is one end of the recording.
+    """
 
     begin: int
     end: int
+    remark: str = ""
 
     @property
     def length(self) -> float:
@@ -46,11 +51,26 @@ def rate_of(stamps: Sequence[int]) -> float | None:
     return float(1.0 / max(usual.mean(), 1e-6))
 
 
-def gaps(stream: Stream, samples: Samples) -> list[Gap]:
-    """Every gap of a stream."""
+def gaps(stream: Stream, samples: Samples, span: tuple[int, int]) -> list[Gap]:
+    """Every gap of a stream, and the stretches before its first and after its last sample.
+
+    Args:
+        stream: Which.
+        samples: All of it.
+        span: First and last arrival of the recording [ns].
+    """
     stamps = np.sort(samples.stamps)
-    long = np.flatnonzero(np.diff(stamps) > round(stream.max_gap * 1e9))
-    return [Gap(int(stamps[i]), int(stamps[i + 1])) for i in long]
+    longest = round(stream.max_gap * 1e9)
+    if not len(stamps):
+        return [Gap(*span, " (all of it)")]
+    long = np.flatnonzero(np.diff(stamps) > longest)
+    found = [Gap(int(stamps[i]), int(stamps[i + 1])) for i in long]
+    first, last = int(stamps[0]), int(stamps[-1])
+    if first - span[0] > longest:
+        found.insert(0, Gap(span[0], first, " (until its first message)"))
+    if span[1] - last > longest + max(0, int(np.median(samples.arrivals - samples.stamps))):
+        found.append(Gap(last, span[1], " (after its last message)"))
+    return found
 
 
 def health(stream: Stream, batch: Batch, column: Column) -> Health:
@@ -66,7 +86,7 @@ def health(stream: Stream, batch: Batch, column: Column) -> Health:
         rate=rate_of(samples.stamps.tolist()) or 0.0,
         jitter=float(usual.std()) if len(usual) else 0.0,
         messages=len(samples.stamps),
-        gaps=len(gaps(stream, samples)),
+        gaps=int((steps > stream.max_gap).sum()),
         longest_gap=float(steps.max()) if len(steps) else 0.0,
         missing=int((~found).sum()),
         late=batch.late[stream.name],
@@ -82,53 +102,21 @@ def health(stream: Stream, batch: Batch, column: Column) -> Health:
 
 def table(plan: Plan, batch: Batch) -> str:
     """Health of every stream and all gaps, as text."""
-    rows: list[tuple[str, ...]] = [_HEADS, _UNITS]
-    remarks = []
+    rows, remarks = [], []
     start = int(batch.instants[0]) if len(batch) else 0
+    span = batch.span
     for stream, column in zip(plan.streams, batch.columns):
-        rows.append(_row(health(stream, batch, column), column))
-        found = gaps(stream, batch.samples[stream.name])
-        shown = ", ".join(f"{gap.length:.3f} s from {(gap.begin - start) * 1e-9:.3f} s" for gap in found[:_MOST_GAPS])
-        if found:
-            more = f" and {len(found) - _MOST_GAPS} more" if len(found) > _MOST_GAPS else ""
-            remarks.append(f"{stream.name}: {len(found)} gap(s): {shown}{more}")
+        flagged = [str(int(((column.flags & int(flag)) != 0).sum())) for flag in _COUNTED]
+        rows.append([*view.row(health(stream, batch, column)), *flagged])
+        found = gaps(stream, batch.samples[stream.name], span)
+        shown = [f"{gap.length:.3f} s from {(gap.begin - start) * 1e-9:.3f} s{gap.remark}" for gap in found]
+        if len(shown) > _MOST_GAPS:
+            shown[_MOST_GAPS:] = [f"and {len(found) - _MOST_GAPS} more"]
+        if shown:
+            remarks.append(f"{stream.name}: {len(found)} gap(s): {', '.join(shown)}")
     remarks += [
         f"clock {name}: {model.steps} step(s), the last by {model.last_step:+.6f} s"
         for name, model in batch.clocks.items()
         if model.steps
     ]
-    text = _aligned(rows)
-    return "\n".join([text, *remarks, f"{len(batch)} frames"])
-
-
-def _row(health: Health, column: Column) -> tuple[str, ...]:
-    def number(value: float, digits: int) -> str:
-        return "-" if math.isnan(value) else f"{value:.{digits}f}"
-
-    def flagged(flag: Flag) -> str:
-        return str(int(((column.flags & int(flag)) != 0).sum()))
-
-    return (
-        health.name,
-        str(health.messages),
-        f"{health.rate:.1f}",
-        f"{health.jitter * 1e3:.2f}",
-        str(health.gaps),
-        f"{health.longest_gap:.3f}",
-        str(health.missing),
-        str(health.late),
-        flagged(Flag.INTERPOLATED_GAP),
-        flagged(Flag.CLOCK_UNCERTAIN),
-        *(number(1e3 * value, 2) for value in (health.skew_p50, health.skew_p95, health.skew_max)),
-        number(health.clock_offset, 3),
-        number(1e6 * health.clock_drift, 2),
-        number(1e6 * health.clock_uncertainty, 0),
-    )
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> str:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join(
-        row[0].ljust(widths[0]) + "".join(f"  {cell.rjust(width)}" for cell, width in zip(row[1:], widths[1:]))
-        for row in rows
-    )
+    return "\n".join([view.table(_HEADS, rows), *remarks, f"{len(batch)} frames"])
