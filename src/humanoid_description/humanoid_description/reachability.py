@@ -29,10 +29,9 @@ def misses(robot: Robot) -> list[tuple[str, float]]:
     for side, hand in config.hands.items():
         joints = [*waist, *config.groups[config.operator.arms[side].group]]
         here = places[side]
-        corners = [here.translation + AROUND * np.array(c) for c in np.ndindex(2, 2, 2) for c in [2 * np.array(c) - 1]]
-        worst = max(
-            _miss(robot, hand.gripper_frame, joints, pin.SE3(here.rotation, corner), True) for corner in corners
-        )
+        corners = AROUND * (2.0 * np.indices((2, 2, 2)).reshape(3, 8).T - 1.0)
+        cube = [pin.SE3(here.rotation, here.translation + corner) for corner in corners]
+        worst = max(_miss(robot, hand.gripper_frame, joints, target, turned=True) for target in cube)
         found.append((f"{side} hand, {200 * AROUND:.0f} cm cube around home", worst))
         if len(places) > 1:
             middle = np.mean([place.translation for place in places.values()], axis=0)
