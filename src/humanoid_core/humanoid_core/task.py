@@ -37,6 +37,7 @@ class Task:
         scene: Name of the scene it is done in.
         steps: Sub-task labels of one object, in order.
         success: Every object with a goal is at its goal in this sense.
+        target: Successful episodes wanted; 0: no number in particular.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Task:
     scene: str
     steps: tuple[str, ...]
     success: Placement
+    target: int = 0
 
 
 @dataclass(frozen=True)
