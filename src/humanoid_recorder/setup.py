@@ -25,6 +25,10 @@ setup(
             "info = humanoid_recorder.cli:info",
             "verify = humanoid_recorder.cli:verify_command",
             "recover = humanoid_recorder.cli:recover_command",
+            "trim = humanoid_recorder.cli:trim_command",
+            "merge = humanoid_recorder.cli:merge_command",
+            "progress = humanoid_recorder.cli:progress_command",
+            "episode_buttons = humanoid_recorder.episode_buttons_node:main",
         ]
     },
 )

@@ -1,17 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands for episodes on the disk: info, verify, recover."""
+"""Commands for episodes on the disk: info, verify, recover, trim, merge, progress."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+
 from humanoid_core.errors import HumanoidError
+from humanoid_recorder import plan
+from humanoid_recorder.editing import merge, trim
+from humanoid_recorder.errors import StorageError
 from humanoid_recorder.folders import STAGING, leftovers
 from humanoid_recorder.recovery import recover
 from humanoid_recorder.sidecar import Episode, read_episode
+from humanoid_recorder.thumbnails import strip
 from humanoid_recorder.verification import verify
 
 
@@ -55,8 +62,8 @@ def table(episode: Episode) -> str:
             f"bag          {bag.file}, {bag.messages} messages, {bag.bytes / 1e6:.1f} MB, sha256 {bag.sha256[:16]}..."
         )
     width = max([5, *(len(topic.name) for topic in episode.topics)])
-    row = "{:<" + str(width) + "} {:>9} {:>6} {:>7} {:>9} {:>9} {:>9} {:>9}"
-    lines = [row.format("topic", "written", "lost", "dropped", "Hz", "wanted", "gap ms", "kB")]
+    row = "{:<" + str(width) + "} {:>9} {:>6} {:>7} {:>9} {:>9} {:>9} {:>9} {:>9}"
+    lines = [row.format("topic", "written", "lost", "dropped", "Hz", "wanted", "gap ms", "kB", "stored kB")]
     for topic in sorted(episode.topics, key=lambda topic: topic.name):
         wanted = f"{topic.expected_rate:g}" if topic.expected_rate else "-"
         gap = f"{topic.longest_gap * 1e3:.1f}"
@@ -70,6 +77,7 @@ def table(episode: Episode) -> str:
                 wanted,
                 gap,
                 f"{topic.bytes / 1e3:.1f}",
+                f"{topic.stored / 1e3:.1f}" if topic.stored else "-",
             )
         )
     labels = [
@@ -85,6 +93,15 @@ def table(episode: Episode) -> str:
     return "\n".join(parts)
 
 
+def _run(work: Callable[[], int]) -> int:
+    """Status of a command: an error of ours is a line on standard error and 1."""
+    try:
+        return work()
+    except HumanoidError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
 def _folder_argument(description: str, what: str) -> Path:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("folder", type=Path, help=what)
@@ -92,13 +109,63 @@ def _folder_argument(description: str, what: str) -> Path:
 
 
 def info() -> int:
-    """Print an episode as a table."""
-    folder = _folder_argument("Print what an episode holds.", "the episode's folder")
+    """Print an episode as a table; with --strip a picture of it, too."""
+    parser = argparse.ArgumentParser(description="Print what an episode holds.")
+    parser.add_argument("folder", type=Path, help="the episode's folder")
+    parser.add_argument("--strip", type=Path, metavar="FILE", help="write thumbnails of every camera to this picture")
+    options = parser.parse_args()
+
+    def work() -> int:
+        episode = read_episode(options.folder)
+        print(table(episode))
+        if options.strip:
+            if not cv2.imwrite(str(options.strip), strip(options.folder, episode)):
+                raise StorageError(options.strip, "a picture that cannot be written", "a name such as strip.jpg")
+            print(f"\nthumbnails   {options.strip}")
+        return 0
+
+    return _run(work)
+
+
+def trim_command() -> int:
+    """Cut a piece out of an episode, into a new one."""
+    parser = argparse.ArgumentParser(description="Cut a piece out of an episode, into a new one beside it.")
+    parser.add_argument("folder", type=Path, help="the episode's folder")
+    parser.add_argument("--begin", type=float, default=0.0, help="[s] after the start; below 0: of the pre-roll")
+    parser.add_argument("--end", type=float, required=True, help="[s] after the start")
+    options = parser.parse_args()
+    return _run(lambda: _edit([options.folder], lambda bar: trim(options.folder, options.begin, options.end, bar)))
+
+
+def merge_command() -> int:
+    """Make one episode of several."""
+    parser = argparse.ArgumentParser(description="Make one episode of several, beside the first.")
+    parser.add_argument("folders", type=Path, nargs="+", help="the episodes' folders")
+    options = parser.parse_args()
+    return _run(lambda: _edit(options.folders, lambda bar: merge(options.folders, bar)))
+
+
+def progress_command() -> int:
+    """Print how many episodes of each task there are, of how many wanted."""
+    parser = argparse.ArgumentParser(description="How far a collection is: episodes by task against their targets.")
+    parser.add_argument("out", type=Path, help="the root of all episodes")
+    parser.add_argument("--tasks", type=Path, help="folder of task files with target counts, as config/tasks")
+    options = parser.parse_args()
+
+    def work() -> int:
+        print(plan.table(plan.progress(options.out, plan.read_targets(options.tasks) if options.tasks else {})))
+        return 0
+
+    return _run(work)
+
+
+def _edit(folders: list[Path], work: Callable[[Bar], Path]) -> int:
+    bar = Bar("writing", sum(path.stat().st_size for folder in folders for path in folder.glob("*.mcap")))
     try:
-        print(table(read_episode(folder)))
-    except HumanoidError as error:
-        print(error, file=sys.stderr)
-        return 1
+        made = work(bar)
+    finally:
+        bar.end()
+    print(made)
     return 0
 
 

@@ -103,6 +103,20 @@ class Staging:
         except OSError as error:
             raise StorageError(path, error.strerror, "a folder that can be made and written") from error
 
+    @classmethod
+    def beside(cls, folder: Path, name: str) -> Staging:
+        """Make the staging folder of an episode that is made of others, beside one of them.
+
+        Raises:
+            StorageError: the folder cannot be made.
+        """
+        path = folder.resolve().parent / f"{name}{STAGING}"
+        try:
+            path.mkdir()
+            return cls(path)
+        except OSError as error:
+            raise StorageError(path, error.strerror, "a folder that can be made and written") from error
+
     @property
     def episode_id(self) -> str:
         return self.final.name
@@ -193,6 +207,11 @@ class Staging:
             raise StorageError(self.path, error.strerror, "a folder that can be deleted") from error
         finally:
             self.release()
+
+    def remove(self) -> None:
+        """Delete the folder, if it is still there, and let go of it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.release()
 
     def release(self) -> None:
         """Let go of the lock; whatever is in the folder stays for recovery."""

@@ -102,6 +102,8 @@ class Ended:
     path: Path
     outcome: Outcome | Literal["discarded"]
     problems: tuple[str, ...] = ()
+    task: str = ""
+    duration: float = 0.0  # [s]
 
 
 class Recorder:
@@ -327,7 +329,7 @@ class Recorder:
         except StorageError as error:
             self.message, self.failed = f"episode {episode.episode_id} is unfinished: {error}", True
             raise
-        self.last = Ended(episode.episode_id, path, outcome, tuple(problems))
+        self.last = Ended(episode.episode_id, path, outcome, tuple(problems), episode.task, episode.duration)
         self.message = "; ".join(problems)
         return self.last
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from pathlib import Path
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from humanoid_core import endpoints, ros
 from humanoid_core.errors import HumanoidError
-from humanoid_recorder import messages
+from humanoid_recorder import messages, plan
 from humanoid_recorder.errors import EpisodeError
 from humanoid_recorder.folders import leftovers
 from humanoid_recorder.listener import Listener
@@ -32,7 +33,10 @@ class RecorderNode(LifecycleNode):
         topics = ros.required(self, "topics", "What is recorded: a YAML file", kind=str)
         poll = ros.required(self, "poll_period", "Between two bursts of messages [s]", 0.001, 0.1, float)
         period = ros.required(self, "discovery_period", "Between two looks for new topics [s]", 0.05, 10.0, float)
+        tasks = ros.optional(self, "tasks", "", "Folder of tasks with target counts; empty: none")
         # State
+        self._targets = plan.read_targets(Path(tasks)) if tasks else {}
+        self._plan: dict[str, plan.TaskProgress] = {}
         self._settings = dataclasses.replace(settings, configuration=configuration(self, topics))
         self._recorder = Recorder(self._settings, load_selection(topics))
         self._listener = Listener(self, self._recorder, poll)
@@ -52,7 +56,7 @@ class RecorderNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         parts = list(leftovers(self._settings.out, self._settings.robot))
-        self._recovery = threading.Thread(target=recover_all, args=(parts, self.get_logger()))
+        self._recovery = threading.Thread(target=self._look_back, args=(parts,))
         self._recovery.start()
         self._listener.start()
         return super().on_activate(state)
@@ -70,6 +74,11 @@ class RecorderNode(LifecycleNode):
         self._wind_up()
         self._listener.destroy()
         super().destroy_node()
+
+    def _look_back(self, parts: list[Path]) -> None:
+        """What earlier runs left: repair it, and count it."""
+        recover_all(parts, self.get_logger())
+        self._plan = plan.progress(self._settings.out, self._targets)
 
     def _wind_up(self) -> None:
         self._listener.stop()
@@ -98,7 +107,7 @@ class RecorderNode(LifecycleNode):
         return response
 
     def _on_start(self, request: Any, response: Any) -> Any:
-        def work() -> None:
+        def work() -> str:
             asked = Request(
                 request.task, request.instruction, request.operator_name, request.scene, messages.tags(request.tags)
             )
@@ -106,6 +115,7 @@ class RecorderNode(LifecycleNode):
             recording = self._recorder.start(asked, self._now())
             response.episode_id, response.path = recording.episode.episode_id, str(recording.staging.final)
             self.get_logger().info(f"recording {response.episode_id}")
+            return plan.sentence(request.task, self._plan.get(request.task, plan.TaskProgress()))
 
         return self._answer(response, work)
 
@@ -118,6 +128,8 @@ class RecorderNode(LifecycleNode):
             self._publish_status(finalising=True)
             ended = self._recorder.stop(outcome, request.note, now)
             response.episode_id, response.path = ended.episode_id, str(ended.path)
+            entry = plan.count(self._plan, ended.task, ended.outcome, ended.duration)
+            self.get_logger().info(plan.sentence(ended.task, entry))
             self.get_logger().info(f"finished {ended.path}" + "".join(f"\n  {line}" for line in ended.problems))
             return "; ".join(ended.problems)
 

@@ -80,9 +80,9 @@ def recover_all(parts: Iterable[Path], logger: Logger) -> None:
             logger.error(f"could not recover: {error}")
 
 
-def topic_reports(found: Scan, before: Episode | None) -> list[TopicReport]:
-    """What can be said of each topic from the bag alone; expectations come from the sidecar where it has them."""
-    known = {topic.name: topic for topic in before.topics} if before else {}
+def topic_reports(found: Scan, before: Iterable[TopicReport]) -> list[TopicReport]:
+    """What can be said of each topic from the bag alone; expectations come from earlier reports where these have it."""
+    known = {topic.name: topic for topic in before}
     reports = []
     for number, channel in sorted(found.summary.channels.items()):
         offers = channel.metadata.get("offered_qos_profiles", "").count("reliability:")
@@ -213,7 +213,7 @@ def _episode(episode_id: str, before: Episode | None, bag: Path, found: Scan, cu
         software={},
         backend="",
     )
-    reports = topic_reports(found, before)
+    reports = topic_reports(found, before.topics if before else [])
     problems = [f"recovered after the recorder was cut off; {cut} torn bytes at the end were left out ({found.reason})"]
     if before is None:
         problems.append(f"{FILE} was not written yet: task, operator and scene are unknown")

@@ -13,11 +13,13 @@ from humanoid_core.launching import lifecycle_node
 def generate_launch_description() -> LaunchDescription:
     ours = PathJoinSubstitution([FindPackageShare("humanoid_recorder"), "config", "recorder.yaml"])
     topics = PathJoinSubstitution([FindPackageShare("humanoid_bringup"), "config", "recording", "default.yaml"])
-    texts = ("topics", "out", "robot_name")
+    tasks = PathJoinSubstitution([FindPackageShare("humanoid_bringup"), "config", "tasks"])
+    texts = ("topics", "tasks", "out", "robot_name")
     return LaunchDescription(
         [
             DeclareLaunchArgument("params", default_value=ours, description="Backend, queue, pre-roll, disk guard"),
             DeclareLaunchArgument("topics", default_value=topics, description="What to record, as config/recording"),
+            DeclareLaunchArgument("tasks", default_value=tasks, description="Folder of tasks with their target counts"),
             DeclareLaunchArgument("out", default_value="out/episodes", description="Folder of the recordings"),
             DeclareLaunchArgument("robot_name", default_value="unitree_g1", description="Folder of this robot in it"),
             DeclareLaunchArgument(
