@@ -25,7 +25,7 @@ from humanoid_recorder.bag_metadata import OfferedQos, qos_text
 from humanoid_recorder.sidecar import Episode, read_episode
 from humanoid_recorder.writers import McapWriter, Topic
 
-DOMAIN = 78
+DOMAIN = 58
 JOINTS, IMAGE = "sensor_msgs/msg/JointState", "sensor_msgs/msg/Image"
 WRITTEN = 200_000_000  # bytes of the writer comparison
 

@@ -18,6 +18,7 @@ from humanoid_recorder.errors import StorageError
 from humanoid_recorder.folders import STAGING, leftovers
 from humanoid_recorder.recovery import recover
 from humanoid_recorder.sidecar import Episode, read_episode
+from humanoid_recorder.sqlite_bag import SUFFIX
 from humanoid_recorder.thumbnails import strip
 from humanoid_recorder.verification import verify
 
@@ -93,6 +94,10 @@ def table(episode: Episode) -> str:
     return "\n".join(parts)
 
 
+def _bag_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.suffix in (".mcap", SUFFIX))
+
+
 def _run(work: Callable[[], int]) -> int:
     """Status of a command: an error of ours is a line on standard error and 1."""
     try:
@@ -160,7 +165,7 @@ def progress_command() -> int:
 
 
 def _edit(folders: list[Path], work: Callable[[Bar], Path]) -> int:
-    bar = Bar("writing", sum(path.stat().st_size for folder in folders for path in folder.glob("*.mcap")))
+    bar = Bar("writing", sum(map(_bag_bytes, folders)))
     try:
         made = work(bar)
     finally:
@@ -172,7 +177,7 @@ def _edit(folders: list[Path], work: Callable[[Bar], Path]) -> int:
 def verify_command() -> int:
     """Check an episode; status 1 where something is wrong."""
     folder = _folder_argument("Check an episode: checksum, index, counts.", "the episode's folder")
-    bar = Bar(f"verify {folder.name}", 2 * sum(path.stat().st_size for path in folder.glob("*.mcap")))
+    bar = Bar(f"verify {folder.name}", 2 * _bag_bytes(folder))
     wrong = verify(folder, bar)
     bar.end()
     for line in wrong:
@@ -189,7 +194,7 @@ def recover_command() -> int:
     parts = [folder] if folder.name.endswith(STAGING) else list(leftovers(folder))
     status = 0
     for part in parts:
-        bar = Bar(f"recover {part.name}", sum(path.stat().st_size for path in part.rglob("*.mcap")))
+        bar = Bar(f"recover {part.name}", _bag_bytes(part))
         try:
             print(f"recovered {recover(part, bar)}")
         except HumanoidError as error:

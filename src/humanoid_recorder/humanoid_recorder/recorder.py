@@ -15,13 +15,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from humanoid_recorder.backends import BACKENDS
 from humanoid_recorder.counters import TopicCounter
 from humanoid_recorder.errors import EpisodeError, StorageError
 from humanoid_recorder.folders import Staging, check_text, free_bytes, new_id
 from humanoid_recorder.recording import Recording, Sample, TopicState
 from humanoid_recorder.selection import Selection, Wanted, matches
 from humanoid_recorder.sidecar import ClockReport, ClockStep, Episode, Label, Outcome
-from humanoid_recorder.writers import BACKENDS, CONFIGURATION_METADATA, Topic
+from humanoid_recorder.writers import CONFIGURATION_METADATA, Topic
 
 _RATE_SHORT = 0.8  # below this share of the expected rate it is a problem
 _RATE_WINDOW = 2.0  # over which the rate of all streams is taken [s]
@@ -36,7 +37,7 @@ class Settings:
         out: Root of all episodes.
         robot: Folder name of the robot.
         namespace: Of the robot's topics, "/" or "/robot".
-        backend: Key of `writers.BACKENDS`.
+        backend: Key of `backends.BACKENDS`.
         flush_period: A message waits no longer than this before it is written [s].
         sync_period: How often the disk is told to store what was written [s].
         pre_roll: How much from before the start belongs to an episode [s].

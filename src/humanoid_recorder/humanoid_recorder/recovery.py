@@ -25,6 +25,7 @@ from humanoid_recorder.folders import Staging, is_locked
 from humanoid_recorder.mcap_file import index_bytes, tail_bytes
 from humanoid_recorder.scan import Scan, scan
 from humanoid_recorder.sidecar import FILE, BagReport, Episode, TopicReport, read_episode, write_episode
+from humanoid_recorder.sqlite_bag import SUFFIX, scan_sqlite
 from humanoid_recorder.writers import EPISODE_METADATA, METADATA_FILE, file_sha256, write_durably
 
 Progress = Callable[[int], None]
@@ -53,7 +54,7 @@ def recover(part: Path, progress: Progress | None = None) -> Path:
     try:
         bag = _find_bag(part)
         before = _read_sidecar(part)
-        found = scan(bag, progress)
+        found = examine(bag, progress)
         cut = 0 if found.finished else found.size - found.good_end
         if not found.finished:
             _mend(bag, found, _ros_distro(before))
@@ -67,6 +68,15 @@ def recover(part: Path, progress: Progress | None = None) -> Path:
         raise StorageError(part, error.strerror, "a folder that can be read and written") from error
     finally:
         staging.release()
+
+
+def examine(bag: Path, progress: Progress | None = None) -> Scan:
+    """What is intact in a bag, of either format.
+
+    Raises:
+        BagError: nothing is.
+    """
+    return scan_sqlite(bag, progress) if bag.suffix == SUFFIX else scan(bag, progress)
 
 
 def recover_all(parts: Iterable[Path], logger: Logger) -> None:
@@ -116,9 +126,9 @@ def topic_reports(found: Scan, before: Iterable[TopicReport]) -> list[TopicRepor
 
 
 def _find_bag(part: Path) -> Path:
-    bags = sorted(part.glob("*.mcap")) or sorted(part.glob("*/*.mcap"))
+    bags = sorted(part.glob("*.mcap")) or sorted(part.glob("*/*.mcap")) or sorted(part.glob(f"*{SUFFIX}"))
     if not bags:
-        raise BagError(part, "no .mcap file", "a bag to recover")
+        raise BagError(part, f"no .mcap or {SUFFIX} file", "a bag to recover")
     return bags[0]
 
 
@@ -159,7 +169,8 @@ def _serialized(name: str, found: Scan, ros_distro: str) -> str:
                 summary.counts.get(number, 0),
             )
         )
-    return serialized_metadata(name, summary.start, summary.end, topics, ros_distro)
+    storage = "sqlite3" if name.endswith(SUFFIX) else "mcap"
+    return serialized_metadata(name, summary.start, summary.end, topics, ros_distro, storage)
 
 
 def _mend(bag: Path, found: Scan, ros_distro: str) -> None:

@@ -12,7 +12,7 @@ from mcap.reader import make_reader
 
 from humanoid_core.errors import ConfigError
 from humanoid_recorder.errors import BagError
-from humanoid_recorder.scan import scan
+from humanoid_recorder.recovery import examine
 from humanoid_recorder.sidecar import read_episode
 from humanoid_recorder.writers import METADATA_FILE, file_sha256
 
@@ -41,7 +41,7 @@ def verify(folder: Path, progress: Callable[[int], None] | None = None) -> list[
     if digest != episode.bag.sha256:
         wrong.append(f"{bag}: found SHA-256 {digest}, expected {episode.bag.sha256}")
     try:
-        found = scan(bag, progress)
+        found = examine(bag, progress)
     except BagError as error:
         return [*wrong, str(error)]
     if not found.finished:
@@ -50,7 +50,8 @@ def verify(folder: Path, progress: Callable[[int], None] | None = None) -> list[
     for topic in episode.topics:
         if counts.get(topic.name, 0) != topic.written:
             wrong.append(f"{topic.name}: found {counts.get(topic.name, 0)} messages, expected {topic.written}")
-    wrong += _check_index(bag, found.summary.messages, len(found.summary.chunks))
+    if bag.suffix == ".mcap":
+        wrong += _check_index(bag, found.summary.messages, len(found.summary.chunks))
     wrong += _check_metadata(folder, found.summary.messages)
     return wrong
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What puts an episode's messages into a bag: one protocol, two backends.
+"""What puts an episode's messages into a bag: a protocol, and two of its backends (the third is `sqlite_bag`).
 
 `mcap` (the default) writes MCAP itself, in groups of chunks that reach the disk at least every flush period.
 `rosbag2` hands everything to `rosbag2_py.SequentialWriter`, for sites that want rosbag2's own writer; how much a
@@ -259,9 +259,6 @@ class Rosbag2Writer:
         if self._open:
             self._open = False
             self._writer.close()
-
-
-BACKENDS: dict[str, Callable[[Path, str, float, str], BagWriter]] = {"mcap": McapWriter, "rosbag2": Rosbag2Writer}
 
 
 def write_durably(path: Path, text: str, durable: bool = True) -> None:

@@ -114,11 +114,15 @@ def read_with_rosbag2(folder: Path) -> dict[str, list[tuple[int, bytes]]]:
     import rosbag2_py
 
     reader = rosbag2_py.SequentialReader()
-    reader.open(
-        rosbag2_py.StorageOptions(uri=str(folder), storage_id="mcap"), rosbag2_py.ConverterOptions("cdr", "cdr")
-    )
+    reader.open(rosbag2_py.StorageOptions(uri=str(folder)), rosbag2_py.ConverterOptions("cdr", "cdr"))
     result: dict[str, list[tuple[int, bytes]]] = {}
     while reader.has_next():
         name, data, stamp = reader.read_next()
         result.setdefault(name, []).append((stamp, data))
     return result
+
+
+def bag_of(folder: Path) -> Path:
+    """The bag file of an episode."""
+    (bag,) = (path for path in folder.iterdir() if path.suffix in (".mcap", ".db3"))
+    return bag

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from recording_rig import IMAGE, SECOND, by_topic, make, read_with_rosbags, record, topic, traffic
 
+from humanoid_recorder.backends import BACKENDS
 from humanoid_recorder.errors import StorageError
 from humanoid_recorder.folders import Staging, leftovers
 from humanoid_recorder.recorder import Arrival, Recorder, Request
@@ -21,7 +22,7 @@ from humanoid_recorder.recovery import recover
 from humanoid_recorder.selection import Wanted
 from humanoid_recorder.sidecar import read_episode
 from humanoid_recorder.verification import verify
-from humanoid_recorder.writers import BACKENDS, McapWriter
+from humanoid_recorder.writers import McapWriter
 
 
 def until(condition: Callable[[], object], recording: Recording) -> None:
