@@ -15,10 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from humanoid_core.rotations import slerp
 from humanoid_sync.aligner import LOOK_AHEAD_NS
 from humanoid_sync.clock_model import ClockModel
 from humanoid_sync.frames import BACKWARD_NS, RESTART_NS, AlignedStream, Flag, Frame, blend
-from humanoid_sync.readers import LAYOUTS
+from humanoid_sync.readers import LAYOUTS, Layout
 from humanoid_sync.recording import Recording, Samples, in_host_time
 from humanoid_sync.releases import Releases, Sight
 from humanoid_sync.streams import Plan, Stream
@@ -38,7 +39,8 @@ class Column:
         last: Index of the second sample, else that of the first.
         residual: [s].
         uncertainty: [s].
-        values: Of each frame.
+        values: (frames, width); of a frame that has fewer values, the first `widths` count.
+        widths: Number of values.
     """
 
     name: str
@@ -47,7 +49,8 @@ class Column:
     last: np.ndarray
     residual: np.ndarray
     uncertainty: np.ndarray
-    values: list[array]
+    values: np.ndarray
+    widths: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -88,13 +91,15 @@ class Batch:
     def _parts(self, column: Column) -> Iterator[AlignedStream]:
         sources = self.samples[column.name].sources
         first, last = column.first.tolist(), column.last.tolist()
-        rows = zip(
-            column.flags.tolist(), first, last, column.residual.tolist(), column.uncertainty.tolist(), column.values
+        flags_, residuals, uncertainties = (
+            part.tolist() for part in (column.flags, column.residual, column.uncertainty)
         )
-        for flags, a, b, residual, uncertainty, values in rows:
+        rows = zip(flags_, first, last, residuals, uncertainties, column.values, column.widths.tolist())
+        for flags, a, b, residual, uncertainty, row, width in rows:
             stamps: tuple[int, ...] = ()
             if a >= 0:
                 stamps = (int(sources[a]),) if a == b else (int(sources[a]), int(sources[b]))
+            values = array("d", row[:width].tobytes())
             yield AlignedStream(column.name, Flag(flags), stamps, residual, uncertainty, values)
 
 
@@ -174,8 +179,8 @@ def _column(stream: Stream, samples: Samples, pieces: list[Piece], period: int) 
         residual = np.where(there & ~blended, (samples.stamps[b] - instants) * 1e-9, 0.0)
         uncertainty = np.where(there, np.maximum(samples.doubts[a], samples.doubts[b]), np.nan)
     flags = flags | np.where(there & np.isnan(uncertainty), int(Flag.CLOCK_UNCERTAIN), 0)
-    values = _values(stream, samples, instants, first, last, blended)
-    return Column(stream.name, flags, first, last, residual, uncertainty, values)
+    values, widths = _values(stream, samples, instants, first, last, blended)
+    return Column(stream.name, flags, first, last, residual, uncertainty, values, widths)
 
 
 def _part(
@@ -219,20 +224,54 @@ def _values(
     first: np.ndarray,
     last: np.ndarray,
     blended: np.ndarray,
-) -> list[array]:
+) -> tuple[np.ndarray, np.ndarray]:
+    """Values of all frames, (frames, width), and how many each frame has."""
     layout = LAYOUTS.get(stream.type) if stream.values else None
-    empty = array("d")
-    if layout is None:
-        return [empty] * len(instants)
+    there = np.flatnonzero(first >= 0)
+    if layout is None or not len(there):
+        return np.zeros((len(instants), 0)), np.zeros(len(instants), dtype=np.int64)
+    a, b = first[there], last[there]
+    left = layout.reader().many([samples.payloads[i] for i in a.tolist()])
+    right = layout.reader().many([samples.payloads[i] for i in b.tolist()])
+    if left is None or right is None or left.shape != right.shape:
+        return _ragged(stream, layout, samples, instants, first, last, blended)
+    stamps, mixed = samples.stamps, blended[there]
+    span = np.where(mixed, stamps[b] - stamps[a], 1)
+    fraction = np.where(mixed, instants[there] - stamps[a], 0) / span
+    rows = np.where(mixed[:, None], left + fraction[:, None] * (right - left), right)
+    if stream.policy == "slerp":
+        for begin in layout.quaternions:
+            part = slice(begin, begin + 4)
+            for i in np.flatnonzero(mixed).tolist():
+                rows[i, part] = slerp(left[i, part], right[i, part], float(fraction[i]))
+    values = np.zeros((len(instants), rows.shape[1]))
+    values[there] = rows
+    return values, np.where(first >= 0, rows.shape[1], 0)
+
+
+def _ragged(
+    stream: Stream,
+    layout: Layout,
+    samples: Samples,
+    instants: np.ndarray,
+    first: np.ndarray,
+    last: np.ndarray,
+    blended: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `_values`, where messages change their layout: one by one."""
     read, payloads, stamps = layout.reader(), samples.payloads, samples.stamps
-    result = []
+    rows = []
     for instant, a, b, mixed in zip(instants.tolist(), first.tolist(), last.tolist(), blended.tolist()):
         if a < 0:
-            result.append(empty)
+            rows.append(array("d"))
         elif not mixed:
-            result.append(read(payloads[b]))
+            rows.append(read(payloads[b]))
         else:
             left, right = int(stamps[a]), int(stamps[b])
             fraction = (instant - left) / (right - left)
-            result.append(blend(read(payloads[a]), read(payloads[b]), fraction, layout, stream.policy))
-    return result
+            rows.append(blend(read(payloads[a]), read(payloads[b]), fraction, layout, stream.policy))
+    widths = np.array([len(row) for row in rows], dtype=np.int64)
+    values = np.zeros((len(rows), int(widths.max())))
+    for i, row in enumerate(rows):
+        values[i, : len(row)] = row
+    return values, widths

@@ -126,19 +126,20 @@ class ClockModel:
 
     def add(self, device_ns: int, arrival_ns: int) -> None:
         """Take one pair; duplicates and packets out of order do no harm."""
-        device = self.unwrap(device_ns, arrival_ns)
-        if self._last is None or not self._samples:
+        device = self.unwrap(device_ns, arrival_ns) if self.wraps else device_ns
+        if not self._samples:
             self._zero = (device, arrival_ns - device)
             self._slot_end = arrival_ns + _SLOT_NS
-        elif arrival_ns < self._last[1] - 1_000_000_000:  # the host's own time jumped
+        elif arrival_ns < self._slot_end - _SLOT_NS - 1_000_000_000:  # the host's own time jumped
             self._step(device, arrival_ns)
         self._last = (device, arrival_ns)
         if arrival_ns >= self._slot_end:
             self._close_slot()
             self._slot_end = arrival_ns + _SLOT_NS
         self._samples += 1
-        t = float(device - self._zero[0])
-        y = float(arrival_ns - device - self._zero[1])
+        zero = self._zero
+        t = float(device - zero[0])
+        y = float(arrival_ns - device - zero[1])
         distance = y - self._offset - self._slope * (t - self._at)
         if distance < self._slot_low:
             self._slot, self._slot_low = (t, y), distance
@@ -190,7 +191,7 @@ class ClockModel:
         self._keep(point)
         count = self._end - self._begin
         self._since_fit += 1
-        if count >= 3 and (count < 20 or self._since_fit >= (2 if count < 100 else 4)):
+        if count >= 3 and (count < 20 or self._since_fit >= (2 if count < 100 else 8)):
             self._fit()
 
     def _keep(self, point: tuple[float, float]) -> None:

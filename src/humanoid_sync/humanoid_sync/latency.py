@@ -106,21 +106,21 @@ def estimate(reference: Signal, other: Signal, longest: float = 0.5) -> Estimate
     fine = int(coarse[int(np.argmax(curve))]) + np.arange(-stride - 2, stride + 3)
     fine = fine[np.abs(fine) <= most]
     best = _explained(x, y, fine, most)
-    found = []
+    found: list[float] = []
     count = int(min(_PIECES, (end - begin - 2 * longest) // _PIECE))
     for piece in np.array_split(np.arange(most, len(grid) - most), count):
         part = slice(piece[0] - most, piece[-1] + most + 1)
-        near = int(fine[int(np.argmax(best))]) + np.arange(-_NEAR * stride, _NEAR * stride + 1)
+        near = fine[int(np.argmax(best))] + np.arange(-_NEAR * stride, _NEAR * stride + 1)
         near = near[np.abs(near) <= most]
         own = _explained(x[part], y[part], near, most)
         if own.max() > _WEAKEST:
             found.append(_peak(near, own))
     if len(found) < 2:
         raise LatencyError(f"found {len(found)} piece(s) of the recording with enough motion, expected 2 or more")
-    spread = np.std(found, ddof=1) / math.sqrt(len(found))
+    spread = float(np.std(found, ddof=1)) / math.sqrt(len(found))
     return Estimate(
         latency=_peak(fine, best) * period,
-        sd=float(max(spread, 0.02) * period),
+        sd=max(spread, 0.02) * period,
         explained=float(best.max()),
         pieces=len(found),
     )
@@ -138,7 +138,8 @@ def _check(curve: np.ndarray, lags: np.ndarray) -> None:
         raise LatencyError(f"found the best lag at the end of the range, {lags[peak]:.2f} s, expected it inside")
     base = float(np.median(curve))
     for rival in np.flatnonzero((curve[1:-1] >= curve[:-2]) & (curve[1:-1] > curve[2:])) + 1:
-        between = curve[min(rival, peak) : max(rival, peak) + 1].min()
+        low, high = sorted((int(rival), peak))
+        between = curve[low : high + 1].min()
         if curve[rival] - base > _RIVAL * (best - base) and between - base < _VALLEY * (best - base):
             raise LatencyError(
                 f"found two lags that fit, {lags[peak]:.3f} s and {lags[rival]:.3f} s, expected one: "

@@ -18,7 +18,6 @@ import numpy as np
 from humanoid_core.errors import MessageError
 
 _STAMP = struct.Struct("<iI")
-Reader = Callable[[bytes], array]
 
 
 def stamp_ns(payload: bytes) -> int:
@@ -53,12 +52,16 @@ def stamps_ns(payloads: list[bytes], kind: str) -> np.ndarray:
     Raises:
         MessageError: one is too short or not little-endian CDR.
     """
-    heads = [payload[:12] for payload in payloads]
-    joined = np.frombuffer(b"".join(heads), dtype=np.uint8)
-    if len(joined) != 12 * len(heads) or (joined[1::12] != 1).any():
+    sizes = set(map(len, payloads))
+    size = sizes.pop() if len(sizes) == 1 else 0
+    if not 12 <= size <= 128:  # longer ones are not worth copying
+        payloads = [payload[:12] for payload in payloads]
+        size = 12
+    joined = np.frombuffer(b"".join(payloads), dtype=np.uint8)
+    if len(joined) != size * len(payloads) or (joined[1::size] != 1).any():
         for payload in payloads:
             STAMPS[kind](payload)
-    table = joined.reshape(-1, 12)[:, 4:]
+    table = joined.reshape(-1, size)[:, 4:12]
     if kind == "microseconds":
         return np.ascontiguousarray(table).view("<u8").ravel().astype(np.int64) * 1000
     words = np.ascontiguousarray(table)
@@ -76,85 +79,119 @@ def _behind_string(payload: bytes, offset: int) -> int:
     return offset + 4 + int(length)
 
 
-def _doubles(payload: bytes, offset: int, count: int) -> array:
-    offset = _align(offset, 8)
-    end = offset + 8 * count
-    if end > len(payload):
-        raise MessageError("values", f"{len(payload)} bytes", f"at least {end}")
-    return array("d", payload[offset:end])
+@dataclass(frozen=True)
+class Place:
+    """Where the values of a message stand.
+
+    Attributes:
+        known_from: Bytes 12 to here tell it: messages that are alike so far have their values in the same places.
+        spans: (offset, count, "d" or "f") of each stretch of numbers.
+    """
+
+    known_from: int
+    spans: tuple[tuple[int, int, str], ...]
+
+    @property
+    def end(self) -> int:
+        """Behind the last value."""
+        return max((offset + count * (8 if kind == "d" else 4) for offset, count, kind in self.spans), default=0)
+
+    @property
+    def width(self) -> int:
+        """Number of values."""
+        return sum(count for _, count, _ in self.spans)
 
 
-class JointStateReader:
-    """Positions of a sensor_msgs/JointState; remembers where they stand, since names hardly ever change."""
+def _doubles(*behind: tuple[int, int], strings: int = 1) -> Callable[[bytes], Place]:
+    """Finds numbers that follow a header and perhaps another string.
 
-    def __init__(self) -> None:
+    Args:
+        *behind: (doubles to skip from the first one on, doubles to take).
+        strings: Strings before the first one, the header's own included.
+    """
+
+    def find(payload: bytes) -> Place:
+        offset = 12
+        for _ in range(strings):
+            offset = _behind_string(payload, offset)
+        begin = _align(offset, 8)
+        return Place(offset, tuple((begin + 8 * skip, count, "d") for skip, count in behind))
+
+    return find
+
+
+def _joint_state(payload: bytes) -> Place:
+    offset = _align(_behind_string(payload, 12), 4)
+    (names,) = struct.unpack_from("<I", payload, offset)
+    offset += 4
+    for _ in range(names):
+        offset = _behind_string(payload, offset)
+    offset = _align(offset, 4)
+    (count,) = struct.unpack_from("<I", payload, offset)
+    return Place(offset + 4, ((_align(offset + 4, 8), int(count), "d"),) if count else ())
+
+
+def _tactile(payload: bytes) -> Place:
+    offset = _align(_behind_string(payload, 12) + 1, 4) + 8  # quantity is one byte; rows, columns
+    (count,) = struct.unpack_from("<I", payload, offset)
+    return Place(offset + 4, ((offset + 4, int(count), "f"),))
+
+
+class Reader:
+    """Values of one stream's messages; remembers where they stand, since names hardly ever change."""
+
+    def __init__(self, find: Callable[[bytes], Place]) -> None:
+        self._find = find
         self._prefix = b""
-        self._offset = 0
-        self._count = 0
+        self._place = Place(0, ())
+        self._end = 0
 
     def __call__(self, payload: bytes) -> array:
-        if not self._prefix or payload[12 : 12 + len(self._prefix)] != self._prefix:
+        """The values of a message.
+
+        Raises:
+            MessageError: it is too short for them.
+        """
+        prefix = self._prefix
+        if not prefix or payload[12 : 12 + len(prefix)] != prefix:
             self._learn(payload)
-        return array("d", payload[self._offset : self._offset + 8 * self._count])
+        if len(payload) < self._end:
+            raise MessageError("values", f"{len(payload)} bytes", f"at least {self._end}")
+        spans = self._place.spans
+        if len(spans) == 1 and spans[0][2] == "d":
+            offset, count, _ = spans[0]
+            return array("d", payload[offset : offset + 8 * count])
+        values = array("d")
+        for offset, count, kind in spans:
+            size = 8 if kind == "d" else 4
+            values.extend(array(kind, payload[offset : offset + size * count]))
+        return values
+
+    def many(self, payloads: list[bytes]) -> np.ndarray | None:
+        """The values of messages of the same layout, (n, values); None where their layouts differ."""
+        if not payloads:
+            return None
+        size = len(payloads[0])
+        joined = b"".join(payloads)
+        if len(joined) != size * len(payloads) or any(len(payload) != size for payload in payloads):
+            return None
+        self(payloads[0])
+        table = np.frombuffer(joined, dtype=np.uint8).reshape(len(payloads), size)
+        known = slice(12, self._place.known_from)
+        if (table[:, known] != table[0, known]).any():
+            return None
+        parts = []
+        for offset, count, kind in self._place.spans:
+            stretch = np.ascontiguousarray(table[:, offset : offset + count * (8 if kind == "d" else 4)])
+            parts.append(stretch.view("<f8" if kind == "d" else "<f4").astype(np.float64))
+        return np.concatenate(parts, axis=1) if parts else np.zeros((len(payloads), 0))
 
     def _learn(self, payload: bytes) -> None:
-        offset = _align(_behind_string(payload, 12), 4)
-        (names,) = struct.unpack_from("<I", payload, offset)
-        offset += 4
-        for _ in range(names):
-            offset = _behind_string(payload, offset)
-        offset = _align(offset, 4)
-        (self._count,) = struct.unpack_from("<I", payload, offset)
-        end = offset + 4
-        self._offset = _align(end, 8) if self._count else end
-        if self._offset + 8 * self._count > len(payload):
-            raise MessageError("JointState", f"{len(payload)} bytes", f"{self._count} positions")
-        self._prefix = payload[12:end]
-
-
-def imu(payload: bytes) -> array:
-    """Orientation xyzw, angular velocity, linear acceleration of a sensor_msgs/Imu: 10 numbers."""
-    offset = _align(_behind_string(payload, 12), 8)
-    orientation = _doubles(payload, offset, 4)
-    rate = _doubles(payload, offset + 8 * (4 + 9), 3)
-    acceleration = _doubles(payload, offset + 8 * (4 + 9 + 3 + 9), 3)
-    return orientation + rate + acceleration
-
-
-def wrench(payload: bytes) -> array:
-    """Force and torque of a geometry_msgs/WrenchStamped: 6 numbers."""
-    return _doubles(payload, _behind_string(payload, 12), 6)
-
-
-def pose(payload: bytes) -> array:
-    """Position and quaternion xyzw of a geometry_msgs/PoseStamped: 7 numbers."""
-    return _doubles(payload, _behind_string(payload, 12), 7)
-
-
-def twist(payload: bytes) -> array:
-    """Linear and angular velocity of a geometry_msgs/TwistStamped: 6 numbers."""
-    return _doubles(payload, _behind_string(payload, 12), 6)
-
-
-def transform(payload: bytes) -> array:
-    """Translation and quaternion xyzw of a geometry_msgs/TransformStamped: 7 numbers."""
-    return _doubles(payload, _behind_string(payload, _behind_string(payload, 12)), 7)
-
-
-def odometry(payload: bytes) -> array:
-    """Position, quaternion xyzw, linear and angular velocity of a nav_msgs/Odometry: 13 numbers."""
-    offset = _align(_behind_string(payload, _behind_string(payload, 12)), 8)
-    return _doubles(payload, offset, 7) + _doubles(payload, offset + 8 * (7 + 36), 6)
-
-
-def tactile(payload: bytes) -> array:
-    """Taxels of a humanoid_interfaces/TactileArray, row-major."""
-    offset = _align(_behind_string(payload, 12) + 1, 4)  # quantity is one byte
-    (count,) = struct.unpack_from("<I", payload, offset + 8)
-    begin = offset + 12
-    if begin + 4 * count > len(payload):
-        raise MessageError("TactileArray", f"{len(payload)} bytes", f"{count} values")
-    return array("d", array("f", payload[begin : begin + 4 * count]))
+        try:
+            self._place = self._find(payload)
+        except struct.error as error:
+            raise MessageError("values", f"{len(payload)} bytes", "a longer message") from error
+        self._prefix, self._end = payload[12 : self._place.known_from], self._place.end
 
 
 @dataclass(frozen=True)
@@ -162,21 +199,29 @@ class Layout:
     """How to read a type's values.
 
     Attributes:
-        reader: Makes a reader, since some remember the last message.
+        find: Tells where they stand.
         quaternions: Where quaternions xyzw begin among the values.
     """
 
-    reader: Callable[[], Reader]
+    find: Callable[[bytes], Place]
     quaternions: tuple[int, ...] = ()
+
+    def reader(self) -> Reader:
+        """A reader for one stream."""
+        return Reader(self.find)
 
 
 LAYOUTS = {
-    "sensor_msgs/msg/JointState": Layout(JointStateReader),
-    "sensor_msgs/msg/Imu": Layout(lambda: imu, quaternions=(0,)),
-    "geometry_msgs/msg/WrenchStamped": Layout(lambda: wrench),
-    "geometry_msgs/msg/PoseStamped": Layout(lambda: pose, quaternions=(3,)),
-    "geometry_msgs/msg/TransformStamped": Layout(lambda: transform, quaternions=(3,)),
-    "geometry_msgs/msg/TwistStamped": Layout(lambda: twist),
-    "nav_msgs/msg/Odometry": Layout(lambda: odometry, quaternions=(3,)),
-    "humanoid_interfaces/msg/TactileArray": Layout(lambda: tactile),
+    "sensor_msgs/msg/JointState": Layout(_joint_state),  # positions, in the message's order
+    "sensor_msgs/msg/Imu": Layout(  # orientation xyzw, angular velocity, linear acceleration; covariances between
+        _doubles((0, 4), (4 + 9, 3), (4 + 9 + 3 + 9, 3)), quaternions=(0,)
+    ),
+    "geometry_msgs/msg/WrenchStamped": Layout(_doubles((0, 6))),  # force, torque
+    "geometry_msgs/msg/PoseStamped": Layout(_doubles((0, 7)), quaternions=(3,)),  # position, quaternion xyzw
+    "geometry_msgs/msg/TransformStamped": Layout(_doubles((0, 7), strings=2), quaternions=(3,)),
+    "geometry_msgs/msg/TwistStamped": Layout(_doubles((0, 6))),  # linear, angular
+    "nav_msgs/msg/Odometry": Layout(  # position, quaternion xyzw, linear and angular velocity; a covariance between
+        _doubles((0, 7), (7 + 36, 6), strings=2), quaternions=(3,)
+    ),
+    "humanoid_interfaces/msg/TactileArray": Layout(_tactile),  # taxels, row-major
 }

@@ -91,11 +91,11 @@ def in_host_time(plan: Plan, recording: Recording) -> tuple[dict[str, Samples], 
     for name, history in histories.items():
         pairs = list(recording.pairs[name])
         if plan.clocks[name].pairs == "streams":
-            for stream in plan.streams:
-                if stream.clock == name:
-                    order, arrivals, sources, _ = raw[stream.name]
-                    pairs += zip(order.tolist(), sources.tolist(), arrivals.tolist())
-            pairs.sort()
+            own = [raw[stream.name] for stream in plan.streams if stream.clock == name]
+            for order, arrivals, sources, _ in own:
+                pairs += zip(order.tolist(), sources.tolist(), arrivals.tolist())
+            if len(own) > 1:
+                pairs.sort()
         history.run(pairs)
     early, late = -round(plan.host_tolerance * 1e9), round(plan.host_latency * 1e9)
     samples = {}
@@ -125,14 +125,15 @@ class _History:
         changed: list[int] = []
         last: Line | None = None
         newest: list[tuple[int, int]] = []
+        add, line_now, wraps = model.add, model.line, model.wraps
         for i, (_, device, arrival) in enumerate(pairs):
-            model.add(device, arrival)
-            line = model.line()
+            add(device, arrival)
+            line = line_now()
             if line is not last:
                 lines.append(line)
                 changed.append(i)
                 last = line
-            if model.wraps:
+            if wraps:
                 newest.append(model.newest)
         self._order = np.array([order for order, _, _ in pairs], dtype=np.int64)
         self._version = np.repeat(np.arange(len(lines)), np.diff([*changed, len(pairs)]))
@@ -152,8 +153,9 @@ class _History:
             half = self._model.wraps // 2
             device = expected + (device - expected + half) % self._model.wraps - half
         version = self._version[pair]
-        at, base = (np.array([line[k] for line in self._lines], dtype=np.int64)[version] for k in (0, 1))
-        offset, slope, doubt, slope_doubt = (np.array([line[k] for line in self._lines])[version] for k in (2, 3, 4, 5))
+        columns = list(zip(*self._lines))
+        at, base = (np.array(column, dtype=np.int64)[version] for column in columns[:2])
+        offset, slope, doubt, slope_doubt = (np.array(column)[version] for column in columns[2:])
         apart = device - at
         stamps[known] = device + base + np.rint(offset + slope * apart).astype(np.int64)
         doubts[known] = (doubt + slope_doubt * np.abs(apart)) * 1e-9
