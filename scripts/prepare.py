@@ -205,7 +205,7 @@ def build(what: str, source: Path, build_base: Path, install_base: Path) -> None
 
 def sources_hash(source: Path) -> str:
     """Which files there are, and what stands in those that a build reads."""
-    read = {".msg", ".srv", ".action", ".xml", ".cfg", ".txt", ".cmake"}
+    read = {".msg", ".srv", ".action", ".xml", ".cfg", ".txt", ".cmake", ".c", ".h"}
     digest = hashlib.sha256()
     folders = [source] if source.name == "underlay" else [source, ROOT / "launch", ROOT / "config", ROOT / "urdf"]
     for folder in folders:
@@ -216,7 +216,7 @@ def sources_hash(source: Path) -> str:
                 or not path.is_file()
             ):
                 continue
-            if ".egg-info" in str(path):
+            if ".egg-info" in str(path) or path.suffix == ".so":  # what a build leaves in the source folders
                 continue
             digest.update(str(path.relative_to(ROOT)).encode())
             if path.suffix in read or path.name == "setup.py":

@@ -1,7 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 from glob import glob
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
+
+# Plain C, loaded with ctypes. No fused operations, so that all machines agree to the bit.
+native = Extension(
+    "humanoid_safety._native",
+    ["humanoid_safety/csrc/kernel.c"],
+    depends=glob("humanoid_safety/csrc/*.h"),
+    extra_compile_args=["-O3", "-std=c99", "-ffp-contract=off"],
+    libraries=["m"],
+)
 
 setup(
     name="humanoid_safety",
@@ -13,6 +22,7 @@ setup(
         ("share/humanoid_safety/config", glob("config/*.yaml")),
         ("share/humanoid_safety/launch", glob("launch/*.py")),
     ],
+    ext_modules=[native],
     install_requires=["setuptools"],
     zip_safe=True,
     maintainer="Humanoid workspace maintainers",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from humanoid_safety.arbiter import Arbiter, SelectionRefused, Source
+from humanoid_safety.body_model import BodyModel
 from humanoid_safety.limiter import Limiter, Reason
 from humanoid_safety.limits import JointLimits
 from humanoid_safety.states import State, StateMachine, Stopwatch, Watchdog
@@ -122,10 +123,16 @@ class SafetyGate:
         deviation: Allowed difference of measured and commanded position, (n,) [rad]; infinite where a joint may be
             blocked (fingers around an object).
         settings: Everything else.
+        body: The robot's bodies; None: joint limits only.
     """
 
     def __init__(
-        self, limits: JointLimits, others: Sequence[str], deviation: np.ndarray, settings: GateSettings
+        self,
+        limits: JointLimits,
+        others: Sequence[str],
+        deviation: np.ndarray,
+        settings: GateSettings,
+        body: BodyModel | None = None,
     ) -> None:
         n = len(limits.names)
         self.limits = limits
@@ -133,12 +140,12 @@ class SafetyGate:
         self._index = {joint: i for i, joint in enumerate(limits.names)}
         self._deviation = deviation
         self.period_ns = round(NANOSECONDS / settings.rate)
-        self.limiter = Limiter(limits, 1.0 / settings.rate, settings.catch_up)
+        self.limiter = Limiter(limits, 1.0 / settings.rate, settings.catch_up, body)
         self.arbiter = Arbiter(settings.sources)
         self.machine = StateMachine()
         self._time = Stopwatch()
         self._inlets = {
-            source.name: _Inlet(TargetStream(limits.names, others, settings.streams[source.name]))
+            source.name: _Inlet(TargetStream(limits.names, others, settings.streams[source.name], self.period_ns))
             for source in settings.sources
         }
         self._operator = Watchdog("operator frame", settings.deadline_operator)
@@ -199,6 +206,7 @@ class SafetyGate:
             self._measured_refused += 1
             return
         self._measured = position[self._measured_columns]
+        self.limiter.others(names, position)
         self._robot.beat(now)
         self._watch_deviation(now)
 

@@ -8,7 +8,9 @@ from rclpy.node import Node
 from humanoid_core import ros
 from humanoid_core.errors import ConfigError
 from humanoid_safety.arbiter import Source
+from humanoid_safety.body_model import BodySettings
 from humanoid_safety.gate import GateSettings
+from humanoid_safety.surroundings import Surroundings, tables_of
 from humanoid_safety.targets import StreamSettings
 
 
@@ -52,3 +54,42 @@ def gate_settings(node: Node) -> GateSettings:
         clock_jump=number("clock_jump", "Largest step of the stamp clock [s]", 0.01, 10.0),
         late_steps=ros.required(node, "late_steps", "Commands made up for after a late timer", 1, 50, kind=int),
     )
+
+
+def body_settings(node: Node) -> BodySettings:
+    """Declare and read how near and how fast bodies may be.
+
+    Raises:
+        ConfigError: a value is missing, of the wrong type or out of range.
+    """
+
+    def number(name: str, description: str, low: float, high: float) -> float:
+        return ros.required(node, name, description, low, high, kind=float)
+
+    return BodySettings(
+        self_distance=number("self_distance", "Kept between the robot's own bodies [m]", 0.0, 0.1),
+        surroundings_distance=number("surroundings_distance", "Kept to floor and tables [m]", 0.0, 0.5),
+        hand_speed=number("hand_speed", "Of the hands [m/s]", 0.05, 10.0),
+        elbow_speed=number("elbow_speed", "Of the elbows [m/s]", 0.05, 10.0),
+        guide=number("guide", "Requests of nearer pairs lose their approach [m]", 0.0, 0.5),
+        buffer=number("buffer", "Requests are kept this much further away [m]", 0.0, 0.05),
+        tolerance=number("tolerance", "Pairs that start too near may come nearer by [m]", 0.0, 0.01),
+    )
+
+
+def surroundings(node: Node) -> Surroundings:
+    """Declare and read what stands around the robot.
+
+    Raises:
+        ConfigError: a value is missing or wrong, or the scene is.
+    """
+    corners = []
+    for word in ("workspace_lower", "workspace_upper"):
+        values = ros.required(node, word, "Corner of the hands' workspace over the floor [m]", kind=list)
+        if len(values) != 3 or not all(isinstance(value, (int, float)) for value in values):
+            raise ConfigError(node.get_name(), word, values, "three numbers")
+        corners.append((float(values[0]), float(values[1]), float(values[2])))
+    if any(low >= high for low, high in zip(*corners)):
+        raise ConfigError(node.get_name(), "workspace_upper", corners[1], f"above workspace_lower {corners[0]}")
+    scene = ros.optional(node, "scene", "", "Scene whose tables to keep away from (YAML); empty: the floor only")
+    return Surroundings(tables_of(scene), *corners)

@@ -8,15 +8,24 @@ import math
 import numpy as np
 
 from humanoid_description import Robot
+from humanoid_safety.body_model import BodyModel, BodySettings, body_model
 from humanoid_safety.limits import JointLimits
 from humanoid_safety.self_distance import SelfDistance
+from humanoid_safety.surroundings import Surroundings
 
 
 def commanded_limits(robot: Robot) -> JointLimits:
     """Limits of the joints that may be commanded."""
     joints = robot.group(*robot.config.commanded)
     limits = robot.limits(joints)
-    return JointLimits(joints, limits.lower, limits.upper, limits.velocity, limits.acceleration)
+    return JointLimits(
+        joints, limits.lower, limits.upper, limits.velocity, limits.acceleration, limits.jerk, limits.torque
+    )
+
+
+def bodies(robot: Robot, surroundings: Surroundings, settings: BodySettings) -> BodyModel:
+    """The robot's bodies, for distances, speeds and torques."""
+    return body_model(robot, robot.group(*robot.config.commanded), fingers(robot), surroundings, settings)
 
 
 def other_joints(robot: Robot) -> tuple[str, ...]:

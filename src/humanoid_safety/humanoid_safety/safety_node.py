@@ -24,8 +24,8 @@ from humanoid_safety.command_message import CommandSerializer
 from humanoid_safety.dead_man import engaged
 from humanoid_safety.gate import Command, SafetyGate
 from humanoid_safety.grid import StepGrid
-from humanoid_safety.parameters import gate_settings
-from humanoid_safety.robot_limits import allowed_deviation, commanded_limits, other_joints, self_distance
+from humanoid_safety.parameters import body_settings, gate_settings, surroundings
+from humanoid_safety.robot_limits import allowed_deviation, bodies, commanded_limits, other_joints, self_distance
 from humanoid_safety.states import State
 from humanoid_safety.status_messages import command_status, safety_status
 
@@ -50,7 +50,8 @@ class SafetyNode(Node):
         self._traces = ros.required(self, "trace", "Publish when a target was first used", kind=bool)
         # State
         limits = commanded_limits(robot)
-        self._gate = SafetyGate(limits, other_joints(robot), allowed_deviation(robot, deviation), settings)
+        body = bodies(robot, surroundings(self), body_settings(self))
+        self._gate = SafetyGate(limits, other_joints(robot), allowed_deviation(robot, deviation), settings, body)
         self._distance = self_distance(robot)
         self._grid = StepGrid(self._gate.period_ns, settings.late_steps)
         self._serializer = CommandSerializer()

@@ -24,6 +24,8 @@ LIMITS = JointLimits(
     upper=np.array([2.0, 2.0, 1.0, 1.5]),
     velocity=np.array([6.0, 6.0, 6.0, 12.0]),
     acceleration=np.array([40.0, 40.0, 40.0, 80.0]),
+    jerk=np.array([2000.0, 2000.0, 2000.0, 4000.0]),
+    torque=np.full(4, 1e3),
 )
 DEVIATION = np.array([0.5, 0.5, 0.5, math.inf])
 STREAM = StreamSettings(period=0.004, oldest=0.3, ahead=0.5, latest=0.04)
@@ -43,6 +45,10 @@ SETTINGS = GateSettings(
     late_steps=5,
 )
 START = np.array([0.3, 0.8, -0.2, 0.4])
+
+
+def bounds_of(limits: JointLimits, rate: float) -> referee.Bounds:
+    return referee.Bounds(limits.lower, limits.upper, limits.velocity, limits.acceleration, limits.jerk, 1.0 / rate)
 
 
 class Bench:
@@ -101,7 +107,7 @@ class Bench:
 
     def violations(self) -> dict[str, float]:
         q = np.vstack([START, self.positions()])
-        return referee.violations(q, LIMITS.lower, LIMITS.upper, LIMITS.velocity, LIMITS.acceleration, 0.002)
+        return referee.violations(q, bounds_of(LIMITS, 500.0))
 
 
 def wave(t: float) -> dict[str, float]:
@@ -150,11 +156,14 @@ def test_follows_the_operator_exactly_one_period_behind():
     bench.motions["teleop"], bench.held = wave, True
     bench.run(6.0)
     command = bench.commands[-1]
-    t = (command.stamp_ns - bench.offset_ns) / 1e9 - 0.004
-    knots = [math.floor(t / 0.004 + 1e-6) * 0.004 + k * 0.004 for k in (0, 1)]
+    # The mean of the straight connection over the target period that ends one target period ago.
+    head = (command.stamp_ns - bench.offset_ns) / 1e9 - 0.004
+    knots = (math.floor(head / 0.004 + 1e-6) + np.arange(-1, 2)) * 0.004
     rows = np.array([list(wave(k).values()) for k in knots])
-    share = (t - knots[0]) / 0.004
-    assert command.position == pytest.approx(rows[0] + share * (rows[1] - rows[0]), abs=1e-9)
+    share = (head - knots[1]) / 0.004
+    first, second = rows[0] + share * (rows[1] - rows[0]), rows[1] + share * (rows[2] - rows[1])
+    expected = 0.5 * (1.0 - share) * (first + rows[1]) + 0.5 * share * (rows[1] + second)
+    assert command.position == pytest.approx(expected, abs=1e-9)
     assert command.source == "teleop"
     assert bench.violations() == {}
     bench.gate.report(bench.steady)
@@ -226,11 +235,11 @@ def test_stop_is_obeyed_by_the_next_command():
     bench = Bench().engaged()
     bench.motions["teleop"], bench.held = wave, True
     bench.run(3.0)
-    before = bench.commands[-1].velocity
+    last, before = (command.velocity for command in bench.commands[-2:])
     bench.gate.stop("test")
     after = bench.tick().velocity
-    expected = np.sign(before) * np.maximum(np.abs(before) - LIMITS.acceleration * 0.002, 0.0)
-    assert after == pytest.approx(expected, abs=1e-9)
+    jerk = (after - 2 * before + last) / 0.002**2
+    assert jerk == pytest.approx(-np.sign(before) * LIMITS.jerk, rel=1e-6)
     bench.run(0.5)
     assert bench.gate.machine.state is State.E_STOP
     assert not bench.commands[-1].velocity.any()
@@ -453,6 +462,5 @@ def test_no_limit_breaks_whatever_arrives(seed, rate):
         if command is not None:
             measured[[JOINTS.index(name) for name in command.names]] = command.position
             commands.append(measured.copy())
-    limits = (LIMITS.lower, LIMITS.upper, LIMITS.velocity, LIMITS.acceleration)
-    assert referee.violations(np.array(commands), *limits, 1.0 / rate) == {}
+    assert referee.violations(np.array(commands), bounds_of(LIMITS, rate)) == {}
     assert len(commands) > 100
