@@ -7,7 +7,7 @@ import threading
 from functools import partial
 
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 
 from humanoid_core import endpoints
@@ -88,17 +88,21 @@ class Listener:
             recount = partial(self._discovery.publishers, found.topic.name)
             recorder.add_topic(found.topic, found.wanted, found.publishers, found.latched, recount)
             self._publishers[found.topic.name] = found.publishers
-            self._qos[found.topic.name] = found.qos
-            self._taps.add(found.topic.name, found.topic.type, found.qos)
+            self._subscribe(found.topic.name, found.qos)
             self._node.get_logger().debug(f"listening to {found.topic.name} [{found.topic.type}]")
         recorder.complaints = list(self._discovery.complaints.values())
 
     def _refit(self, name: str, qos: QoSProfile | None) -> None:
         """Subscribe anew where publishers offer something else than before: what asks for more hears nothing."""
         if qos is not None and qos != self._qos[name]:
-            self._qos[name] = qos
-            self._taps.add(name, self._recorder.topics[name].topic.type, qos)
+            self._subscribe(name, qos)
             self._node.get_logger().warning(f"{name}: its publishers offer another quality of service than before")
+
+    def _subscribe(self, name: str, qos: QoSProfile) -> None:
+        state = self._recorder.topics[name]
+        state.best_effort = qos.reliability == ReliabilityPolicy.BEST_EFFORT
+        self._qos[name] = qos
+        self._taps.add(name, state.topic.type, qos)
 
     def _on_taken(self, burst: list[Taken], complete_ns: int) -> None:
         if burst:

@@ -118,6 +118,7 @@ class Recorder:
     Attributes:
         clocks: What time synchronisation says of the streams' clocks, newest.
         complaints: Topics that cannot be recorded as wanted, and why.
+        causes: Why messages may get lost on their way here.
     """
 
     def __init__(self, settings: Settings, selection: Selection, steady: Callable[[], float] = time.monotonic) -> None:
@@ -128,6 +129,7 @@ class Recorder:
         self.failed = False
         self.clocks: list[ClockReport] = []
         self.complaints: list[str] = []
+        self.causes: list[str] = []
         self._steady = steady
         self._clock_ahead: float | None = None  # of the system clock before the steady one [s]
         self._arrived = 0  # bytes, ever
@@ -386,7 +388,7 @@ class Recorder:
             for wanted in self.selection.topics
             if wanted.required and not any(matches(wanted.name, name, self.settings.namespace) for name in known)
         ]
-        lines += self.complaints
+        lines += self.complaints + self.causes
         if self._recording is not None and self._recording.trouble:
             lines.append(self._recording.trouble)
         free, needed = free_bytes(self.settings.out), self.disk_needed()
@@ -427,8 +429,9 @@ class Recorder:
         for state in states:
             counter, wanted, name = recording.counter(state), state.wanted, state.topic.name
             if counter.lost:
+                why = " (best effort: what is lost is not sent again)" if state.best_effort else ""
                 problems.append(
-                    f"{name}: {counter.lost} of {counter.lost + counter.received} messages lost on the way here"
+                    f"{name}: {counter.lost} of {counter.lost + counter.received} messages lost on the way here{why}"
                 )
             if counter.dropped:
                 problems.append(f"{name}: {counter.dropped} messages dropped by the recorder")
@@ -444,6 +447,8 @@ class Recorder:
             ):
                 rate = counter.received / episode.duration
                 problems.append(f"{name}: {rate:.1f} Hz, expected {wanted.rate:g} Hz")
+        if any(recording.counter(state).lost for state in states):
+            problems += self.causes
         return problems
 
     def _description_hash(self) -> str:

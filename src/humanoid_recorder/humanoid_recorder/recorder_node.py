@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.utilities import get_rmw_implementation_identifier
 
 from humanoid_core import endpoints, ros
 from humanoid_core.errors import HumanoidError
-from humanoid_recorder import messages, plan
+from humanoid_recorder import messages, plan, transport_check
 from humanoid_recorder.errors import EpisodeError
 from humanoid_recorder.folders import leftovers
 from humanoid_recorder.listener import Listener
@@ -51,6 +52,7 @@ class RecorderNode(LifecycleNode):
         ros.service(self, endpoints.RECORDER_ANNOTATE, self._on_annotate)
         self.create_timer(0.5, self._on_tick, clock=ros.steady_clock())
         self.create_timer(period, self._discover, clock=ros.steady_clock())
+        self.create_timer(5.0, self._check_transport, clock=ros.steady_clock())
 
     # --- lifecycle ---
 
@@ -160,6 +162,12 @@ class RecorderNode(LifecycleNode):
     def _discover(self) -> None:
         if self._listener.running:
             self._listener.discover()
+
+    def _check_transport(self) -> None:
+        causes = transport_check.look(get_rmw_implementation_identifier()) if self._listener.running else []
+        for cause in set(causes) - set(self._recorder.causes):
+            self.get_logger().warning(cause)
+        self._recorder.causes = causes
 
     def _on_tick(self) -> None:
         if self._listener.error is not None:

@@ -33,6 +33,7 @@ class TopicState:
         topic: As the bag describes it.
         wanted: What the configuration expects of it.
         publishers: How many there are, as of the last look.
+        best_effort: Whether they do not send again what gets lost.
         recount: Looks again.
         kept: Newest messages, one for each publisher, where they are to be repeated in each bag.
     """
@@ -44,6 +45,7 @@ class TopicState:
         self.wanted = wanted
         self.publishers = publishers
         self.recount = recount
+        self.best_effort = False
         self.repeated = wanted.repeat == "always" or (wanted.repeat == "latched" and latched)
         self.shed = "preview" if wanted.preview else topic.group  # key of _SHED, or else it never gives way
         self.stamped = begins_with_header(topic.definition)
