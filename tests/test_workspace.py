@@ -21,6 +21,9 @@ PACKAGES = sorted(path.parent for path in (ROOT / "src").glob("humanoid_*/packag
 # Module of a Python file -> key in package.xml, where they differ. The keys are rosdep's for Ubuntu 24.04, or released
 # packages of Jazzy. None: rosdep has no key, so requirements/ros2.txt lists it for pip.
 KEYS = {
+    "aiohttp": "python3-aiohttp",
+    "cryptography": "python3-cryptography",
+    "segno": "python3-segno",
     "cv2": "python3-opencv",
     "daqp": None,
     "foxglove": None,
@@ -205,5 +208,7 @@ def test_the_topic_table_is_complete():
 
 def test_links_in_the_documents_lead_somewhere():
     for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "src").rglob("README.md")]:
+        if "node_modules" in page.parts:
+            continue
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"

@@ -25,7 +25,7 @@ FLAGS = (
     "--enable-unsafe-swiftshader",
     "--remote-debugging-port=0",
     "--no-first-run",
-    "--window-size=1280,800",
+    "--window-size=640,480",
 )
 HEADSET = """
 window.headset = new IWER.XRDevice(IWER.metaQuest3, {stereoEnabled: true});
@@ -92,7 +92,10 @@ class Browser:
 
     def until(self, script: str, deadline: float = 60.0) -> Any:
         """Wait until a script gives something true; that is returned."""
-        return _until(lambda: self.run(script), script, deadline)
+        try:
+            return _until(lambda: self.run(script), script, deadline)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the page says: {self.run('document.body.innerText')}") from None
 
     def screenshot(self, path: Path) -> None:
         """Write what the page looks like as PNG."""

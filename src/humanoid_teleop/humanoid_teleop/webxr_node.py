@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -175,7 +176,7 @@ class WebxrNode(Node):
         self._tell(safety=SAFETY_STATES[status.state], reasons=list(status.reasons)[:3])
 
     def _on_teleop(self, status: TeleopStatus) -> None:
-        errors = {error.name: round(error.position * 1e3) for error in status.errors}
+        errors = {error.name: round(error.position * 1e3) for error in status.errors if math.isfinite(error.position)}
         self._tell(teleop=TELEOP_STATES[status.state], teleop_message=status.message, errors=errors)
 
     def _on_recorder(self, status: EpisodeStatus) -> None:

@@ -17,6 +17,7 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 "task", default_value="teleoperation", description="Task of episodes that the headset starts"
             ),
+            DeclareLaunchArgument("port", default_value="8443", description="Port of the page; 0 takes a free one"),
             DeclareLaunchArgument("instruction", default_value="", description="What the robot is told in them"),
             DeclareLaunchArgument(
                 "trace",
@@ -34,6 +35,7 @@ def generate_launch_description() -> LaunchDescription:
                     {
                         "task": ParameterValue(LaunchConfiguration("task"), value_type=str),
                         "instruction": ParameterValue(LaunchConfiguration("instruction"), value_type=str),
+                        "port": ParameterValue(LaunchConfiguration("port"), value_type=int),
                         "trace": ParameterValue(LaunchConfiguration("trace"), value_type=bool),
                     },
                 ],

@@ -34,11 +34,15 @@ def test_retargeting():
     assert listed("retargeting") == fields | (set(NODE_PARAMETERS) - {"use_sim_time"})
 
 
-def test_bvh_player():
-    source = (PACKAGE / "humanoid_teleop" / "bvh_player_node.py").read_text()
+@pytest.mark.parametrize(
+    ("node", "of_the_launch_file"),
+    [("bvh_player", {"file", "skeletons"}), ("webxr", {"port", "task", "instruction", "trace"})],
+)
+def test_devices(node, of_the_launch_file):
+    source = (PACKAGE / "humanoid_teleop" / f"{node}_node.py").read_text()
     names = set(re.findall(r"ros\.(?:required|optional)\(\s*self,\s*\"(\w+)\"", source))
-    assert listed("bvh_player") == names
-    assert declared("bvh_player") == names - {"file", "skeletons"}
+    assert listed(node) == names
+    assert declared(node) == names - of_the_launch_file
 
 
 def test_settings_are_strict(tmp_path):
