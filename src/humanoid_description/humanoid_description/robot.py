@@ -277,8 +277,8 @@ def load(robot_config_path: str | Path, urdf: str | Path = "") -> Robot:
 
     Args:
         robot_config_path: config/robots/<robot>.yaml.
-        urdf: A URDF or xacro file in place of the configuration's, such as the maker's own with meshes. It is completed
-            by our frames and collision primitives.
+        urdf: A URDF or xacro file in place of the configuration's, such as the maker's own with meshes: a path, or
+            `package://<package>/<path>`. It is completed by our frames and collision primitives.
 
     Raises:
         ConfigError: the configuration or a file it names is missing or wrong.
@@ -286,7 +286,7 @@ def load(robot_config_path: str | Path, urdf: str | Path = "") -> Robot:
     """
     path = Path(robot_config_path)
     config = core_config.load(RobotConfig, path)
-    theirs = sources.expand(Path(urdf)) if urdf else None
+    theirs = sources.expand(sources.find_urdf(urdf)) if urdf else None
     own = sources.expand(sources.find_model(config.description.xacro, path), config.description.arguments)
     srdf_path = sources.find_model(config.description.srdf, path)
     robot = Robot(

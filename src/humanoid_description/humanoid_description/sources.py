@@ -13,6 +13,8 @@ from ament_index_python.packages import PackageNotFoundError, get_package_share_
 from humanoid_core.errors import ConfigError
 from humanoid_description.errors import DescriptionError
 
+PACKAGE_SCHEME = "package://"
+
 
 def share_folders(package: str) -> list[Path]:
     """Folders that may hold a package's files: its share folder, then the workspace this package runs from."""
@@ -61,6 +63,22 @@ def known_robots() -> list[str]:
 
 def _config_folders() -> list[Path]:
     return [folder / "config" / "robots" for folder in share_folders("humanoid_bringup")]
+
+
+def find_urdf(name: str | Path) -> Path:
+    """A URDF or xacro file by its path, or by `package://<package>/<path>` in an installed package's share folder.
+
+    Raises:
+        DescriptionError: there is no such package.
+    """
+    text = str(name)
+    if not text.startswith(PACKAGE_SCHEME):
+        return Path(name)
+    package, _, inside = text.removeprefix(PACKAGE_SCHEME).partition("/")
+    try:
+        return get_package_share_path(package) / inside
+    except (PackageNotFoundError, ValueError) as error:
+        raise DescriptionError(text, f"no package {package or 'named'}", "an installed package") from error
 
 
 def expand(path: Path, arguments: dict[str, str] | None = None) -> str:

@@ -15,7 +15,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Command line; exits with 1 on an error."""
     parser = argparse.ArgumentParser(prog="urdf", description="Print a robot's URDF, xacro expanded.")
     parser.add_argument("robot", help="name, such as unitree_g1, or path of a robot configuration")
-    parser.add_argument("--urdf", default="", help="maker's URDF or xacro file, completed by our frames")
+    parser.add_argument("--urdf", default="", help="maker's URDF or xacro file or package://..., completed")
     options = parser.parse_args(arguments)
     try:
         print(load(find_config(options.robot), options.urdf).urdf)
