@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from humanoid_core.errors import HumanoidError
-from humanoid_description import poses
+from humanoid_description import meshes, poses
 from humanoid_description.errors import DescriptionError
 from humanoid_description.robot import Robot, load
 from humanoid_description.sources import find_config, known_robots
@@ -61,7 +61,7 @@ class Scene:
 
     def __init__(self, robot: Robot) -> None:
         self._robot = robot
-        root = ElementTree.fromstring(robot.urdf)
+        root = ElementTree.fromstring(meshes.on_disk(robot.urdf))
         ElementTree.SubElement(
             ElementTree.SubElement(root, "mujoco"), "compiler", fusestatic="false", discardvisual="false"
         )

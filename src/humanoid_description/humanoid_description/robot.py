@@ -14,7 +14,7 @@ import pinocchio as pin
 
 from humanoid_core import config as core_config
 from humanoid_core.errors import ConfigError
-from humanoid_description import shapes, sources
+from humanoid_description import meshes, shapes, sources
 from humanoid_description.completion import completed
 from humanoid_description.config import RobotConfig
 from humanoid_description.errors import DescriptionError, child
@@ -286,7 +286,10 @@ def load(robot_config_path: str | Path, urdf: str | Path = "") -> Robot:
     """
     path = Path(robot_config_path)
     config = core_config.load(RobotConfig, path)
-    theirs = sources.expand(sources.find_urdf(urdf)) if urdf else None
+    theirs = None
+    if urdf:
+        file = sources.find_file(urdf)
+        theirs = meshes.anchored(sources.expand(file), file.parent)
     own = sources.expand(sources.find_model(config.description.xacro, path), config.description.arguments)
     srdf_path = sources.find_model(config.description.srdf, path)
     robot = Robot(

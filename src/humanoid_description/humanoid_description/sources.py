@@ -65,8 +65,8 @@ def _config_folders() -> list[Path]:
     return [folder / "config" / "robots" for folder in share_folders("humanoid_bringup")]
 
 
-def find_urdf(name: str | Path) -> Path:
-    """A URDF or xacro file by its path, or by `package://<package>/<path>` in an installed package's share folder.
+def find_file(name: str | Path) -> Path:
+    """A file by its path, or by `package://<package>/<path>` in an installed package's share folder.
 
     Raises:
         DescriptionError: there is no such package.
