@@ -45,7 +45,9 @@ class TwinPublisher:
         self._config = config
         self._twin = twin
         self._jpeg = [cv2.IMWRITE_JPEG_QUALITY, twin.settings.jpeg_quality]
+        # Run lengths: on noisy depth a quarter faster and a tenth smaller than zlib's own strategy (bench-recorder).
         self._png = [cv2.IMWRITE_PNG_COMPRESSION, twin.settings.png_level]
+        self._png += [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 
         def at(endpoint: endpoints.Endpoint, **parts: str) -> Any:
             return ros.publisher(node, endpoint.at(**parts))
