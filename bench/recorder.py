@@ -5,18 +5,20 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import rosbag2_py
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from mcap.reader import make_reader
 from mcap.writer import CompressionType, Writer
 
+from bench import recorder_crash, recorder_depth, recorder_peers, recorder_reading
 from bench.report import BenchError, Figure
 from bench.rig import REPOSITORY, Rig, node
 from humanoid_core import endpoints, ros
@@ -26,6 +28,8 @@ from humanoid_recorder.sidecar import Episode, read_episode
 from humanoid_recorder.writers import McapWriter, Topic
 
 DOMAIN = 58
+STRESS_EPISODES = 3
+PRE_ROLL = 5.0  # [s]
 JOINTS, IMAGE = "sensor_msgs/msg/JointState", "sensor_msgs/msg/Image"
 WRITTEN = 200_000_000  # bytes of the writer comparison
 
@@ -34,47 +38,117 @@ def measure(seconds: float) -> dict[str, Figure]:
     """Figures of the area."""
     os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(REPOSITORY / "config" / "transport" / "fastdds.xml")
     figures: dict[str, Figure] = {}
+    for name, load, episodes in (
+        ("everyday load", ["everyday"], 1),
+        ("stress load", ["stress"], STRESS_EPISODES),
+        ("best-effort sensors", ["stress", "--best-effort"], 1),
+    ):
+        with tempfile.TemporaryDirectory() as place:
+            figures |= _beside_peers(name, load, episodes, seconds, Path(place))
     with tempfile.TemporaryDirectory() as place:
-        for load in ("everyday", "stress"):
-            figures |= _under_load(load, seconds, Path(place) / load)
         figures |= _writers(Path(place))
+    with tempfile.TemporaryDirectory() as place:
+        figures |= recorder_reading.figures(Path(place))
+    with tempfile.TemporaryDirectory() as place:
+        figures |= recorder_crash.crash_figures(Path(place)) | recorder_crash.disk_figures(Path(place))
+    return figures | recorder_depth.figures()
+
+
+def _beside_peers(name: str, load: list[str], episodes: int, seconds: float, place: Path) -> dict[str, Figure]:
+    """Loss and CPU of ours and of others under one load, one after the other."""
+    lost, cpu = {}, {}
+    for number, peer in enumerate(recorder_peers.NAMES):
+        folder = place / str(number)
+        folder.mkdir()
+        lost[peer], cpu[peer] = recorder_peers.under_load(peer, load, seconds, folder, DOMAIN)
+        shutil.rmtree(folder)
+    run = record_under_load(load, episodes, seconds, place / "ours")
+    figures = {
+        f"{name}, lost or dropped": Figure(100.0 * run.lost / run.messages, lost),
+        f"{name}, recorder, share of a core": Figure(100.0 * run.cpu, cpu),
+        f"{name}, written": Figure(run.rate),
+    }
+    if load == ["everyday"]:
+        figures["pre-roll of the everyday load"] = Figure(run.pre_roll)
+    if load == ["stress"]:
+        figures["start, asked to recording"] = Figure(1e3 * run.start)
+        figures["stop, asked to hashed and renamed"] = Figure(1e3 * run.stop)
     return figures
 
 
-def _under_load(load: str, seconds: float, out: Path) -> dict[str, Figure]:
+@dataclass(frozen=True)
+class Run:
+    """Episodes recorded in a row.
+
+    Attributes:
+        messages: Received and lost.
+        lost: By sequence numbers or dropped by the recorder.
+        cpu: Share of a core while recording.
+        rate: Written [MB/s].
+        start: Longest time from asking to recording [s].
+        stop: Longest time from asking to hashed and renamed [s].
+        pre_roll: Of the last episode [s].
+    """
+
+    messages: int
+    lost: int
+    cpu: float
+    rate: float
+    start: float
+    stop: float
+    pre_roll: float
+
+
+def record_under_load(
+    load: list[str], episodes: int, seconds: float, out: Path, each: Callable[[int, Episode], None] | None = None
+) -> Run:
+    """Record episodes one after the other; they are deleted when they are counted.
+
+    Args:
+        load: Arguments of bench.streams.
+        episodes: How many.
+        seconds: Length of each [s].
+        out: Folder to make.
+        each: Told of each episode.
+    """
     topics = out / "topics.yaml"
     out.mkdir()
     topics.write_text('topics: [{name: "**"}]\nexclude: [/rosout, /parameter_events, "recorder/*", annotations]\n')
-    settings = [f"topics:={topics}", f"out:={out}", "robot_name:=bench"]
+    settings = [f"topics:={topics}", f"out:={out}", "robot_name:=bench", f"pre_roll:={PRE_ROLL}"]
     config = str(REPOSITORY / "src/humanoid_recorder/config/recorder.yaml")
     commands = {
         "recorder": node("humanoid_recorder.recorder_node", *settings, config=config),
-        "sensors": ["-m", "bench.streams", load],
+        "sensors": ["-m", "bench.streams", *load],
     }
+    found, starts, stops, cpu = [], [], [], 0.0
     with Rig(commands, DOMAIN) as rig:
         for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
             request = ChangeState.Request(transition=Transition(id=transition))
             _call(rig, rig.node.create_client(ChangeState, "recorder/change_state"), request)
-        rig.spin(3.0)  # discovery
-        client = ros.client(rig.node, endpoints.RECORDER_START)
-        started, start_time = _call(rig, client, client.srv_type.Request(task=load))
-        before = rig.cpu()["recorder"]
-        rig.spin(seconds)
-        share = (rig.cpu()["recorder"] - before) / seconds
-        client = ros.client(rig.node, endpoints.RECORDER_STOP)
-        _, stop_time = _call(rig, client, client.srv_type.Request(outcome=1))
-    folder = Path(started.path)
-    episode = read_episode(folder)
-    figures = {
-        f"{load} load, lost or dropped": Figure(episode.lost + episode.dropped),
-        f"{load} load, recorder, share of a core": Figure(100.0 * share),
-        f"{load} load, written": Figure(_rate(episode)),
-    }
-    if load == "stress":
-        figures["start, asked to recording"] = Figure(1e3 * start_time)
-        figures["stop, asked to hashed and renamed"] = Figure(1e3 * stop_time)
-        figures["joints out of a stress episode, mcap library"] = Figure(1e3 * _joints_alone(folder, episode))
-    return figures
+        rig.spin(3.0 + PRE_ROLL)  # discovery; the ring fills
+        start_client = ros.client(rig.node, endpoints.RECORDER_START)
+        stop_client = ros.client(rig.node, endpoints.RECORDER_STOP)
+        for number in range(episodes):
+            started, start_time = _call(rig, start_client, start_client.srv_type.Request(task=load[0]))
+            before = rig.cpu()["recorder"]
+            rig.spin(seconds)
+            cpu += rig.cpu()["recorder"] - before
+            _, stop_time = _call(rig, stop_client, stop_client.srv_type.Request(outcome=1))
+            starts.append(start_time)
+            stops.append(stop_time)
+            found.append(read_episode(Path(started.path)))
+            shutil.rmtree(started.path)
+            if each:
+                each(number, found[-1])
+    return Run(
+        messages=sum(topic.received + topic.lost for episode in found for topic in episode.topics),
+        lost=sum(episode.lost + episode.dropped for episode in found),
+        cpu=cpu / (episodes * seconds),
+        rate=sum(topic.bytes for e in found for topic in e.topics) / sum(e.duration + e.pre_roll for e in found) / 1e6,
+        start=max(starts),
+        stop=max(stops),
+        pre_roll=found[-1].pre_roll,
+    )
 
 
 def _call(rig: Rig, client: Any, request: Any) -> tuple[Any, float]:
@@ -93,20 +167,6 @@ def _call(rig: Rig, client: Any, request: Any) -> tuple[Any, float]:
     if not answer.success:
         raise BenchError(f"{client.srv_name}: {getattr(answer, 'message', 'refused')}")
     return answer, time.perf_counter() - begin
-
-
-def _rate(episode: Episode) -> float:
-    return sum(topic.bytes for topic in episode.topics) / episode.duration / 1e6
-
-
-def _joints_alone(folder: Path, episode: Episode) -> float:
-    assert episode.bag is not None
-    name = next(topic.name for topic in episode.topics if topic.name.endswith("joint_states"))
-    begin = time.perf_counter()
-    with open(folder / episode.bag.file, "rb") as stream:
-        for _ in make_reader(stream).iter_messages(topics=[name]):
-            pass
-    return time.perf_counter() - begin
 
 
 def _writers(place: Path) -> dict[str, Figure]:

@@ -2,21 +2,24 @@
 """A robot's sensors as far as recorder and synchronisation notice them: `python -m bench.streams
 stress|everyday|numeric`.
 
-Counts what it sends; on SIGINT it prints the count of each topic as JSON.
+Counts what it sends; on SIGINT it writes the count of each topic as JSON.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
-import sys
 import time
 from array import array
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import rclpy
 from geometry_msgs.msg import WrenchStamped
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState, PointCloud2
 
 from humanoid_core import endpoints, ros
@@ -66,13 +69,23 @@ def everyday() -> Load:
 
 def main() -> None:
     """Publish one of the loads until interrupted."""
-    rclpy.init()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("load", choices=sorted(LOADS))
+    parser.add_argument("--best-effort", action="store_true", help="offer no more than best effort")
+    parser.add_argument("--wait", action="store_true", help="send nothing before every topic has a subscription")
+    parser.add_argument("--counts", type=Path, help="write the counts to this file")
+    options = parser.parse_args()
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)  # else SIGINT breaks off the message being sent
     node = Node("sensors")
-    load = {"stress": stress, "everyday": everyday, "numeric": numeric}[sys.argv[1]]()
+    load = LOADS[options.load]()
+    if options.best_effort:
+        load = [(replace(e, qos=replace(e.qos, reliable=False)), message, rate) for e, message, rate in load]
     publishers = [ros.publisher(node, endpoint) for endpoint, _, _ in load]
     sent = [0] * len(load)
-    start = time.perf_counter()
     try:
+        while options.wait and not all(publisher.get_subscription_count() for publisher in publishers):
+            time.sleep(0.05)
+        start = time.perf_counter()
         while rclpy.ok():
             elapsed = time.perf_counter() - start
             stamp = node.get_clock().now().to_msg()
@@ -82,10 +95,15 @@ def main() -> None:
                     publishers[i].publish(message)
                     sent[i] += 1
             time.sleep(0.0005)
-    except (KeyboardInterrupt, rclpy.exceptions.ROSInterruptException):
+    except KeyboardInterrupt:
         pass
-    print(json.dumps({endpoint.name: count for (endpoint, _, _), count in zip(load, sent)}))
+    counts = json.dumps({endpoint.name: count for (endpoint, _, _), count in zip(load, sent)})
+    if options.counts:
+        options.counts.write_text(counts)
+    time.sleep(1.0 if options.wait else 0.0)  # what is on its way is sent again as long as its publisher lives
 
+
+LOADS = {"stress": stress, "everyday": everyday, "numeric": numeric}
 
 if __name__ == "__main__":
     main()

@@ -16,7 +16,8 @@ from humanoid_core.taps import Taken, Taps
 from humanoid_interfaces.msg import Annotation, SyncStatus
 from humanoid_recorder import messages
 from humanoid_recorder.discovery import Discovery
-from humanoid_recorder.recorder import Arrival, Recorder
+from humanoid_recorder.recorder import Recorder
+from humanoid_recorder.settings import Arrival
 
 
 class Listener:

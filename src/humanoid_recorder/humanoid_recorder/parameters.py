@@ -15,7 +15,7 @@ from humanoid_core import ros
 from humanoid_core.errors import ConfigError
 from humanoid_recorder.backends import BACKENDS
 from humanoid_recorder.folders import check_robot_name
-from humanoid_recorder.recorder import Settings
+from humanoid_recorder.settings import Settings
 
 
 def declare_settings(node: Node) -> Settings:

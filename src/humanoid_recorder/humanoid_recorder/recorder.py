@@ -10,101 +10,22 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from pathlib import Path
-from typing import Literal, NamedTuple
 
 from humanoid_recorder.backends import BACKENDS
 from humanoid_recorder.counters import TopicCounter
 from humanoid_recorder.errors import EpisodeError, StorageError
 from humanoid_recorder.folders import Staging, check_text, free_bytes, new_id
-from humanoid_recorder.recording import Recording, Sample, TopicState
+from humanoid_recorder.problems import missing, problems_of
+from humanoid_recorder.recording import Recording
 from humanoid_recorder.selection import Selection, Wanted, matches
+from humanoid_recorder.settings import Arrival, Ended, Request, Settings
 from humanoid_recorder.sidecar import ClockReport, ClockStep, Episode, Label, Outcome
+from humanoid_recorder.topic_state import Sample, TopicState
 from humanoid_recorder.writers import CONFIGURATION_METADATA, Topic
 
-_RATE_SHORT = 0.8  # below this share of the expected rate it is a problem
 _RATE_WINDOW = 2.0  # over which the rate of all streams is taken [s]
 _CLOCK_STEP = 0.05  # [s]; between two looks a clock that is only being slewed cannot get that far
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to record.
-
-    Attributes:
-        out: Root of all episodes.
-        robot: Folder name of the robot.
-        namespace: Of the robot's topics, "/" or "/robot".
-        backend: Key of `backends.BACKENDS`.
-        flush_period: A message waits no longer than this before it is written [s].
-        sync_period: How often the disk is told to store what was written [s].
-        pre_roll: How much from before the start belongs to an episode [s].
-        pre_roll_bytes: Most that is kept for that [bytes].
-        post_roll: How much from behind the stop belongs to it [s].
-        queue_bytes: Most that may wait for the disk [bytes].
-        reserve_bytes: Room held for ending an episode whose disk gets full [bytes].
-        usual_length: How long an episode takes: none starts without room for that, as streams are now [s].
-        disk_start: Free space below which no episode starts [bytes].
-        disk_floor: Free space at which a running one ends [bytes].
-        clock: What the times of arrival count.
-        software: Versions, for episode.yaml.
-        configuration: Text of the files used, by name, for the bag.
-        ros_distro: For the bag's metadata.
-    """
-
-    out: Path
-    robot: str
-    namespace: str
-    backend: str
-    flush_period: float
-    sync_period: float
-    pre_roll: float
-    pre_roll_bytes: int
-    post_roll: float
-    queue_bytes: int
-    reserve_bytes: int
-    usual_length: float
-    disk_start: int
-    disk_floor: int
-    clock: Literal["system", "simulated"]
-    software: dict[str, str]
-    configuration: dict[str, str]
-    ros_distro: str
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a person says when an episode starts."""
-
-    task: str
-    instruction: str = ""
-    operator: str = ""
-    scene: str = ""
-    tags: dict[str, str] = field(default_factory=dict)
-
-
-class Arrival(NamedTuple):
-    """A message as the middleware handed it over; times in nanoseconds, `log_ns` in ROS time."""
-
-    topic: str
-    payload: bytes
-    log_ns: int
-    publish_ns: int
-    sequence: int
-
-
-@dataclass(frozen=True)
-class Ended:
-    """The last episode."""
-
-    episode_id: str
-    path: Path
-    outcome: Outcome | Literal["discarded"]
-    problems: tuple[str, ...] = ()
-    task: str = ""
-    duration: float = 0.0  # [s]
 
 
 class Recorder:
@@ -217,7 +138,7 @@ class Recorder:
             StorageError: the disk or folder cannot take it.
         """
         settings = self.settings
-        _check(request)
+        request.check()
         if self._recording is not None:
             running = self._recording.episode.episode_id
             raise EpisodeError(f"episode {running} is being recorded; stop or discard it first")
@@ -322,11 +243,11 @@ class Recorder:
             outcome=outcome,
             note=note,
             robot_description_sha256=self._description_hash(),
-            missing=self._missing(recording, states),
+            missing=missing(self.selection, self.settings.namespace, recording, states),
             clocks=list(self.clocks),
             clock_steps=list(self._steps),
         )
-        problems = self._problems(recording, states, episode)
+        problems = self.complaints + problems_of(recording, states, episode, self.causes)
         try:
             path = recording.finish(dataclasses.replace(episode, problems=problems), states)
         except StorageError as error:
@@ -413,63 +334,11 @@ class Recorder:
             raise EpisodeError(f"cannot {verb}: no episode is being recorded")
         return self._recording
 
-    def _missing(self, recording: Recording, states: list[TopicState]) -> list[str]:
-        counters = {state.topic.name: recording.counter(state) for state in states}
-        alive = [name for name, counter in counters.items() if counter.received or counter.repeated]
-        return [
-            wanted.name
-            for wanted in self.selection.topics
-            if wanted.required and not any(matches(wanted.name, name, self.settings.namespace) for name in alive)
-        ]
-
-    def _problems(self, recording: Recording, states: list[TopicState], episode: Episode) -> list[str]:
-        problems = [f"{name}: required, but nothing was received" for name in episode.missing]
-        problems += self.complaints
-        problems += [f"the system clock was set by {step.step:+.3f} s" for step in episode.clock_steps]
-        for state in states:
-            counter, wanted, name = recording.counter(state), state.wanted, state.topic.name
-            if counter.lost:
-                why = " (best effort: what is lost is not sent again)" if state.best_effort else ""
-                problems.append(
-                    f"{name}: {counter.lost} of {counter.lost + counter.received} messages lost on the way here{why}"
-                )
-            if counter.dropped:
-                problems.append(f"{name}: {counter.dropped} messages dropped by the recorder")
-            if counter.stamps_back and state.publishers == 1:
-                problems.append(f"{name}: {counter.stamps_back} stamps are before the one before")
-            if counter.gaps:
-                longest = counter.longest_gap_ns * 1e-9
-                problems.append(f"{name}: {counter.gaps} gaps over {wanted.max_gap:g} s, the longest {longest:.3f} s")
-            if (
-                counter.received
-                and episode.duration > 1.0
-                and counter.received < _RATE_SHORT * wanted.rate * episode.duration
-            ):
-                rate = counter.received / episode.duration
-                problems.append(f"{name}: {rate:.1f} Hz, expected {wanted.rate:g} Hz")
-        if any(recording.counter(state).lost for state in states):
-            problems += self.causes
-        return problems
-
     def _description_hash(self) -> str:
         for state in self._states.values():
             if state.topic.name.endswith("/robot_description") and state.kept:
                 return hashlib.sha256(_cdr_string(state.kept[-1].payload)).hexdigest()
         return ""
-
-
-def _check(request: Request) -> None:
-    if not request.task.strip():
-        raise EpisodeError("task: found nothing, expected a name")
-    for what in ("task", "instruction", "operator", "scene"):
-        check_text(what, getattr(request, what))
-    if len(request.tags) > 100:
-        raise EpisodeError(f"tags: found {len(request.tags)}, expected at most 100")
-    for key, value in request.tags.items():
-        check_text("tag", key)
-        check_text(f"tag {key[:40]}", value)
-        if not key.strip():
-            raise EpisodeError("tags: found an empty key, expected a name")
 
 
 def _cdr_string(payload: bytes) -> bytes:

@@ -18,9 +18,10 @@ from humanoid_recorder.errors import EpisodeError
 from humanoid_recorder.folders import leftovers
 from humanoid_recorder.listener import Listener
 from humanoid_recorder.parameters import configuration, declare_settings
-from humanoid_recorder.recorder import Recorder, Request
+from humanoid_recorder.recorder import Recorder
 from humanoid_recorder.recovery import recover_all
 from humanoid_recorder.selection import load_selection
+from humanoid_recorder.settings import Request
 
 _INTERRUPTED = "the recorder was shut down"
 

@@ -135,6 +135,10 @@ class McapWriter:
     def flush_due(self) -> None:
         self._file.flush_due()
 
+    def flush(self) -> None:
+        """Let go of everything."""
+        self._file.flush()
+
     def sync(self) -> None:
         self._file.sync()
 

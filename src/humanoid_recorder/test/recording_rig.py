@@ -15,8 +15,9 @@ from rosbags.rosbag2 import Reader
 
 from humanoid_core.definitions import full_text, type_hash
 from humanoid_recorder.bag_metadata import OfferedQos, qos_text
-from humanoid_recorder.recorder import Arrival, Recorder, Request, Settings
+from humanoid_recorder.recorder import Recorder
 from humanoid_recorder.selection import Selection, Wanted
+from humanoid_recorder.settings import Arrival, Request, Settings
 from humanoid_recorder.writers import Topic
 
 SECOND = 1_000_000_000

@@ -15,7 +15,7 @@ from sensor_msgs.msg import JointState
 from humanoid_core.definitions import full_text
 from humanoid_recorder.columns import read_joints
 from humanoid_recorder.errors import BagError
-from humanoid_recorder.recorder import Arrival
+from humanoid_recorder.settings import Arrival
 
 RNG = np.random.default_rng(2)
 

@@ -39,10 +39,10 @@ from humanoid_recorder.bag_metadata import OfferedQos, qos_text
 from humanoid_recorder.counters import SequenceTracker, TopicCounter, lost_in
 from humanoid_recorder.errors import BagError, EpisodeError, StorageError
 from humanoid_recorder.folders import Staging, leftovers
-from humanoid_recorder.recorder import Arrival, Request
 from humanoid_recorder.recovery import recover
 from humanoid_recorder.scan import scan
 from humanoid_recorder.selection import Selection, Wanted, matches
+from humanoid_recorder.settings import Arrival, Request
 from humanoid_recorder.sidecar import Label, read_episode
 from humanoid_recorder.verification import verify
 from humanoid_recorder.writers import McapWriter

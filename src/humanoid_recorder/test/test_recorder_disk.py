@@ -16,10 +16,11 @@ from recording_rig import IMAGE, SECOND, by_topic, make, read_with_rosbags, reco
 from humanoid_recorder.backends import BACKENDS
 from humanoid_recorder.errors import StorageError
 from humanoid_recorder.folders import Staging, leftovers
-from humanoid_recorder.recorder import Arrival, Recorder, Request
+from humanoid_recorder.recorder import Recorder
 from humanoid_recorder.recording import Recording
 from humanoid_recorder.recovery import recover
 from humanoid_recorder.selection import Wanted
+from humanoid_recorder.settings import Arrival, Request
 from humanoid_recorder.sidecar import read_episode
 from humanoid_recorder.verification import verify
 from humanoid_recorder.writers import McapWriter

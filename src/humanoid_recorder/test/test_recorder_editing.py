@@ -16,7 +16,7 @@ from humanoid_recorder import cli
 from humanoid_recorder.editing import merge, trim
 from humanoid_recorder.errors import BagError, EpisodeError
 from humanoid_recorder.folders import leftovers
-from humanoid_recorder.recorder import Arrival, Request
+from humanoid_recorder.settings import Arrival, Request
 from humanoid_recorder.sidecar import Label, read_episode
 from humanoid_recorder.thumbnails import strip
 from humanoid_recorder.verification import verify

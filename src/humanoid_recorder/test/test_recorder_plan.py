@@ -21,7 +21,7 @@ from humanoid_interfaces.msg import OperatorFrame
 from humanoid_recorder import plan
 from humanoid_recorder.buttons import Bindings, Buttons, load_bindings
 from humanoid_recorder.episode_buttons_node import EpisodeButtonsNode
-from humanoid_recorder.recorder import Request
+from humanoid_recorder.settings import Request
 from humanoid_recorder.sidecar import Outcome
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from recording_rig import SECOND, make, traffic
 
-from humanoid_recorder.recorder import Request
+from humanoid_recorder.settings import Request
 from humanoid_recorder.transport_check import SMALL, causes, mapped_segments
 
 ROOT = Path(__file__).parents[3]
