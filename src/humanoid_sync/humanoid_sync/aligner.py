@@ -25,9 +25,10 @@ from humanoid_sync.frames import (
     skew_figures,
 )
 from humanoid_sync.host_clock import HostClock
+from humanoid_sync.master import MasterTimeline
 from humanoid_sync.readers import STAMPS
 from humanoid_sync.streams import Plan
-from humanoid_sync.track import HISTORY, MOST_SAMPLES, Track
+from humanoid_sync.track import HISTORY, Track
 
 LOOK_AHEAD_NS = 10 * NANOSECONDS  # deadline where waiting costs nothing
 
@@ -35,6 +36,12 @@ LOOK_AHEAD_NS = 10 * NANOSECONDS  # deadline where waiting costs nothing
 def clock_models(plan: Plan) -> dict[str, ClockModel]:
     """Fresh models of a plan's clocks."""
     return {name: ClockModel(clock.wraps, clock.tick) for name, clock in plan.clocks.items()}
+
+
+def master_timeline(plan: Plan, deadline: int) -> MasterTimeline | None:
+    """The timeline of a plan's master; None where the rate is fixed."""
+    period = next((round(1e9 / stream.rate) for stream in plan.streams if stream.name == plan.master), 0)
+    return MasterTimeline(period, deadline) if period else None
 
 
 class Aligner:
@@ -59,7 +66,8 @@ class Aligner:
         self._stepped: dict[str, int] = {}  # clock: when its last step was found
         self._now: int | None = None
         self._heard: int | None = None  # when the newest message arrived
-        self._instants: deque[int] = deque()  # to come, of the master stream
+        self._master = master_timeline(plan, self._deadline)
+        self._instants: deque[int] = deque()  # to come, of the master
         self._instant: int | None = None  # the next one
         self._last_instant: int | None = None
 
@@ -102,12 +110,8 @@ class Aligner:
         if late:
             track.late += 1
             track.late_since_frame = True
-        if name == self.plan.master and stamp <= arrival + self._deadline:
-            newest = self._instants[-1] if self._instants else self._last_instant
-            if newest is None or stamp > newest:
-                self._instants.append(stamp)
-                if len(self._instants) > MOST_SAMPLES:
-                    self._instants.popleft()
+        if self._master and name == self.plan.master:
+            self._instants.extend(self._master.heard(stamp, arrival))
         self._collect(frames)
         return frames
 
@@ -144,6 +148,8 @@ class Aligner:
         if self._heard is not None:
             now = min(now, self._heard + RESTART_NS)
             self._now = now if self._now is None else max(now, self._now)
+            if self._master:
+                self._instants.extend(self._master.due(self._now))
             self._collect(frames)
         return frames
 
@@ -166,6 +172,8 @@ class Aligner:
             track.late_since_frame = False
         self._now = self._heard = self._instant = self._last_instant = None
         self._instants.clear()
+        if self._master:
+            self._master.forget()
         return frames
 
     # --- output ---

@@ -17,6 +17,7 @@ crystals; quantiles of the resulting offset are the estimate and its uncertainty
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -126,7 +127,9 @@ class ClockModel:
 
     def add(self, device_ns: int, arrival_ns: int) -> None:
         """Take one pair; duplicates and packets out of order do no harm."""
-        device = self.unwrap(device_ns, arrival_ns) if self.wraps else device_ns
+        self._take(self.unwrap(device_ns, arrival_ns) if self.wraps else device_ns, arrival_ns)
+
+    def _take(self, device: int, arrival_ns: int) -> None:
         if not self._samples:
             self._zero = (device, arrival_ns - device)
             self._slot_end = arrival_ns + _SLOT_NS
@@ -147,6 +150,62 @@ class ClockModel:
                 self._offset += distance  # no line may run above a point
                 self._slot_low = 0.0
                 self._line = None
+
+    def add_all(self, devices: np.ndarray, arrivals: np.ndarray) -> tuple[list[int], list[Line], np.ndarray]:
+        """Take many pairs, to the bit as `add` of one after the other, only faster.
+
+        Args:
+            devices: (n,) [ns].
+            arrivals: (n,) [ns].
+
+        Returns:
+            Pairs from which on another line held, these lines, and the unwrapped device times, (n,).
+        """
+        devices = self._unwrapped(devices, arrivals)
+        device_list, arrival_list = devices.tolist(), arrivals.tolist()
+        orderly = bool((np.diff(arrivals) >= 0).all())
+        changed: list[int] = []
+        lines: list[Line] = []
+        until = 0  # distances are known up to here, from the line and the zero of ...
+        t = y = distances = np.zeros(0)
+        start = 0
+        basis: tuple[object, ...] = ()
+        i, n = 0, len(device_list)
+        while i < n:
+            self._take(device_list[i], arrival_list[i])  # this one may close a slot and fit the line anew
+            if not lines or self._line is not lines[-1]:
+                changed.append(i)
+                lines.append(self.line())
+            i += 1
+            end = bisect_left(arrival_list, self._slot_end, i) if orderly else i
+            if end - i < 2:
+                continue
+            now = (self._at, self._offset, self._slope, self._zero)
+            if end > until or now != basis:
+                start, until, basis = i, min(n, end + 16 * (end - i)), now
+                t = (devices[start:until] - self._zero[0]).astype(np.float64)
+                y = (arrivals[start:until] - devices[start:until] - self._zero[1]).astype(np.float64)
+                distances = y - self._offset - self._slope * (t - self._at)
+            k = i - start + int(distances[i - start : end - start].argmin())
+            low = float(distances[k])
+            if low < 0.0:
+                continue  # some lie below the line: one by one
+            if low < self._slot_low:
+                self._slot, self._slot_low = (float(t[k]), float(y[k])), low
+            self._samples += end - i
+            self._last = (device_list[end - 1], arrival_list[end - 1])
+            i = end
+        return changed, lines, devices
+
+    def _unwrapped(self, devices: np.ndarray, arrivals: np.ndarray) -> np.ndarray:
+        """As `unwrap` of one after the other."""
+        if not self.wraps or not len(devices):
+            return devices
+        behind = devices - arrivals
+        first = int(behind[0]) if self._last is None else self._last[0] - self._last[1]
+        half = self.wraps // 2
+        steps = (np.diff(behind, prepend=first) + half) % self.wraps - half
+        return first + np.cumsum(steps) + arrivals
 
     def _step(self, device: int, arrival: int) -> None:
         """Begin a new segment: of the old one only the drift is still true."""
@@ -191,7 +250,7 @@ class ClockModel:
         self._keep(point)
         count = self._end - self._begin
         self._since_fit += 1
-        if count >= 3 and (count < 20 or self._since_fit >= (2 if count < 100 else 8)):
+        if count >= 3 and (count < 20 or self._since_fit >= (4 if count < 100 else 16)):
             self._fit()
 
     def _keep(self, point: tuple[float, float]) -> None:
@@ -313,12 +372,6 @@ class ClockModel:
         line = self.line()
         offset = line.base + line.offset + line.slope * (self._last[0] - line.at)
         return ClockState(offset * 1e-9, line.slope, line.uncertainty * 1e-9, self.steps, self._samples)
-
-    @property
-    def newest(self) -> tuple[int, int]:
-        """Device time (unwrapped) and arrival of the newest pair [ns]."""
-        assert self._last is not None
-        return self._last
 
     # --- over a restart of the program ---
 

@@ -164,7 +164,7 @@ class Reader:
         values = array("d")
         for offset, count, kind in spans:
             size = 8 if kind == "d" else 4
-            values.extend(array(kind, payload[offset : offset + size * count]))
+            values.extend(array(kind, payload[offset : offset + size * count]).tolist())
         return values
 
     def many(self, payloads: list[bytes]) -> np.ndarray | None:

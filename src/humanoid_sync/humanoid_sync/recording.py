@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from humanoid_sync.aligner import clock_models
-from humanoid_sync.clock_model import ClockModel, Line
+from humanoid_sync.clock_model import ClockModel
 from humanoid_sync.readers import stamps_ns
 from humanoid_sync.streams import Plan
 
@@ -23,8 +24,8 @@ class Messages:
         payloads: CDR bytes; of streams without values, at least the first 12.
     """
 
-    order: list[int] = field(default_factory=list)
-    arrivals: list[int] = field(default_factory=list)
+    order: array = field(default_factory=lambda: array("q"))
+    arrivals: array = field(default_factory=lambda: array("q"))
     payloads: list[bytes] = field(default_factory=list)
 
     def add(self, order: int, arrival: int, payload: bytes) -> None:
@@ -84,19 +85,18 @@ def in_host_time(plan: Plan, recording: Recording) -> tuple[dict[str, Samples], 
     raw = {}
     for stream in plan.streams:
         found = recording.streams[stream.name]
-        order, arrivals = (np.array(column, dtype=np.int64) for column in (found.order, found.arrivals))
+        order, arrivals = (np.array(column, dtype=np.int64) for column in (found.order, found.arrivals))  # copies
         raw[stream.name] = (order, arrivals, stamps_ns(found.payloads, stream.stamp), found.payloads)
     models = clock_models(plan)
-    histories = {name: _History(model) for name, model in models.items()}
-    for name, history in histories.items():
-        pairs = list(recording.pairs[name])
+    histories = {}
+    for name, model in models.items():
+        columns = np.array(recording.pairs[name], dtype=np.int64).reshape(-1, 3)
         if plan.clocks[name].pairs == "streams":
             own = [raw[stream.name] for stream in plan.streams if stream.clock == name]
-            for order, arrivals, sources, _ in own:
-                pairs += zip(order.tolist(), sources.tolist(), arrivals.tolist())
-            if len(own) > 1:
-                pairs.sort()
-        history.run(pairs)
+            parts = [columns, *(np.stack([order, sources, arrivals], axis=1) for order, arrivals, sources, _ in own)]
+            columns = np.concatenate(parts)
+            columns = columns[np.argsort(columns[:, 0], kind="stable")]
+        histories[name] = _History(model, columns)
     early, late = -round(plan.host_tolerance * 1e9), round(plan.host_latency * 1e9)
     samples = {}
     for stream in plan.streams:
@@ -113,32 +113,17 @@ def in_host_time(plan: Plan, recording: Recording) -> tuple[dict[str, Samples], 
 
 
 class _History:
-    """A clock model's line after each pair, so that many stamps can be converted at once."""
+    """A clock model's line after each pair, so that many stamps can be converted at once.
 
-    def __init__(self, model: ClockModel) -> None:
-        self._model = model
-        self._order = np.zeros(0, dtype=np.int64)
+    Args:
+        model: Fresh; takes the pairs.
+        pairs: (n, 3): place among all messages, device stamp, arrival [ns].
+    """
 
-    def run(self, pairs: list[tuple[int, int, int]]) -> None:
-        model = self._model
-        lines: list[Line] = []
-        changed: list[int] = []
-        last: Line | None = None
-        newest: list[tuple[int, int]] = []
-        add, line_now, wraps = model.add, model.line, model.wraps
-        for i, (_, device, arrival) in enumerate(pairs):
-            add(device, arrival)
-            line = line_now()
-            if line is not last:
-                lines.append(line)
-                changed.append(i)
-                last = line
-            if wraps:
-                newest.append(model.newest)
-        self._order = np.array([order for order, _, _ in pairs], dtype=np.int64)
-        self._version = np.repeat(np.arange(len(lines)), np.diff([*changed, len(pairs)]))
-        self._lines = lines
-        self._newest = np.array(newest, dtype=np.int64).reshape(-1, 2)
+    def __init__(self, model: ClockModel, pairs: np.ndarray) -> None:
+        self._model, self._order, self._arrivals = model, pairs[:, 0], pairs[:, 2]
+        changed, self._lines, self._devices = model.add_all(pairs[:, 1], pairs[:, 2])
+        self._version = np.repeat(np.arange(len(changed)), np.diff([*changed, len(pairs)]))
 
     def convert(self, order: np.ndarray, sources: np.ndarray, arrivals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As ClockModel.to_host at the time of each message; a message's own pair counts."""
@@ -149,7 +134,7 @@ class _History:
             return stamps, doubts
         pair, device, arrived = pair[known], sources[known], arrivals[known]
         if self._model.wraps:
-            expected = self._newest[pair, 0] + arrived - self._newest[pair, 1]
+            expected = self._devices[pair] + arrived - self._arrivals[pair]
             half = self._model.wraps // 2
             device = expected + (device - expected + half) % self._model.wraps - half
         version = self._version[pair]

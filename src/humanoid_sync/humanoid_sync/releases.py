@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from humanoid_sync.aligner import master_timeline
 from humanoid_sync.frames import BACKWARD_NS
+from humanoid_sync.master import MasterTimeline
 from humanoid_sync.recording import Samples
 from humanoid_sync.streams import Plan, Stream
 from humanoid_sync.track import Reach
@@ -189,21 +191,32 @@ class Releases:
         self._plan, self._sights, self._deadline, self._hopeful = plan, sights, deadline, hopeful
         self._now, self._horizon = np.maximum.accumulate(arrivals), horizon
         self._waited = [sight for sight in sights.values() if sight.stream.wait]
-        if plan.master:
-            self._instants, self._earliest = self._of_master(sights[plan.master])
+        timeline = master_timeline(plan, deadline)
+        if timeline:
+            self._instants, self._earliest = self._of_master(timeline, sights[plan.master])
         else:
             first = (int(self._now[0]) // period + 1) * period
             last = int(self._now[-1]) if horizon is None else horizon
             self._instants = np.arange(first, last + 1, period, dtype=np.int64)
             self._earliest = np.zeros(len(self._instants), dtype=np.int64)
 
-    def _of_master(self, sight: Sight) -> tuple[np.ndarray, np.ndarray]:
-        allowed = sight.stamps <= sight.arrivals + self._deadline
-        stamps, places = sight.stamps[allowed], sight.places[allowed]
-        newest = np.maximum.accumulate(stamps)
-        further = np.concatenate([[True], stamps[1:] > newest[:-1]])[: len(stamps)]
-        stamps, places = stamps[further], places[further]
-        return stamps, 2 * places + 1
+    def _of_master(self, timeline: MasterTimeline, sight: Sight) -> tuple[np.ndarray, np.ndarray]:
+        """Instants of the master, and the moment from which on each is known."""
+        now = self._now
+        instants: list[int] = []
+        known: list[int] = []
+
+        def add(found: list[int], moment: int | None) -> None:
+            instants.extend(found)
+            due = np.array(found, dtype=np.int64) + self._deadline
+            known.extend([moment] * len(found) if moment is not None else (2 * np.searchsorted(now, due)).tolist())
+
+        rows = (sight.places.tolist(), sight.stamps.tolist(), sight.arrivals.tolist())
+        for place, stamp, arrival in zip(*rows):
+            add(timeline.due(int(now[place])), None)
+            add(timeline.heard(stamp, arrival), 2 * place + 1)
+        add(timeline.due(int(now[-1]) if self._horizon is None else self._horizon), None)
+        return np.array(instants, dtype=np.int64), np.array(known, dtype=np.int64)
 
     def frames(self) -> tuple[np.ndarray, np.ndarray]:
         """Instants and moments of the frames."""
