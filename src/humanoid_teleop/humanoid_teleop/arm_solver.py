@@ -20,152 +20,137 @@ import math
 import daqp
 import numpy as np
 
-from humanoid_teleop.arm_tasks import Task
-from humanoid_teleop.collision import Near
+from humanoid_teleop.arm_tasks import Program
+from humanoid_teleop.collision import MOST_ROWS, Near
 from humanoid_teleop.compiled import compiled
 
 SOFT = 8  # DAQP: a constraint that may give way where it must
 _FAR = 1e30
+_SENSES = {
+    (size, count): np.array([0] * size + [SOFT] * count, dtype=np.int32)
+    for size in range(32)
+    for count in range(MOST_ROWS + 1)
+}
 
 
-class ArmSolver:
-    """Solves for the joints of some arms.
+def program(joints: int) -> Program:
+    """Room for a program over so many joints."""
+    total = joints + MOST_ROWS
+    return Program(
+        np.zeros((joints, joints)),
+        np.zeros(joints),
+        np.zeros((MOST_ROWS, joints)),
+        np.zeros(total),
+        np.zeros(total),
+        np.zeros(joints, dtype=np.int64),
+    )
 
-    Args:
-        posture_weight: Squared weights of all joints' posture rates (n,).
-        smoothness: Squared weight of a change of velocity.
-        least: How fast pairs of links that are nearer than they should be part, over their excess [1/s].
-        braking: With which pairs of links brake before they are too near [m/s2].
-    """
 
-    def __init__(self, posture_weight: np.ndarray, smoothness: float, recovery: float, braking: float) -> None:
-        self._posture_weight, self._smoothness = posture_weight, smoothness
-        self._recovery, self._braking = recovery, braking
-
-    def solve(
-        self,
-        tasks: list[tuple[np.ndarray, Task]],
-        posture: np.ndarray,
-        last: np.ndarray,
-        low: np.ndarray,
-        high: np.ndarray,
-        fixed: np.ndarray,
-        near: Near,
-        least: np.ndarray,
-        joined: float,
-        dt: float,
-    ) -> np.ndarray | None:
-        """Joint velocities (n,) of one step, inside low and high for the tasks' joints; None where there are none.
-
-        Args:
-            tasks: Joint numbers and rows of each arm that follows.
-            posture: Rates (n,) at which joints would return home [rad/s].
-            last: Velocities (n,) of the step before [rad/s].
-            low: Lowest velocities (n,) [rad/s].
-            high: Highest velocities (n,) [rad/s].
-            fixed: Velocities (n,) of all joints; those of the tasks' joints are overwritten [rad/s].
-            near: Pairs of links to watch.
-            least: Distance that each pair of the model keeps [m].
-            joined: 0..1 how far the arms have joined the person: engaging moves nothing.
-            dt: Length of the step [s].
-        """
-        if not tasks:
-            return fixed
-        columns = np.concatenate([joints for joints, _ in tasks])
-        size = len(columns)
-        hessian, gradient = np.zeros((size, size)), np.empty(size)
-        start = 0
-        for joints, task in tasks:
-            _assemble(task, joints, posture, self._posture_weight, last, self._smoothness, hessian, gradient, start)
-            start += len(joints)
-        rows, upper, lower = np.empty((len(near.pair), size)), np.empty(size + len(near.pair)), None
-        lower = np.empty(size + len(near.pair))
-        count = _rows(
-            near, least, columns, low, high, fixed, self._recovery * joined, self._braking, dt, rows, upper, lower
-        )
-        sense = np.zeros(size + count, dtype=np.int32)
-        sense[size:] = SOFT
-        x, _, flag, _ = daqp.solve(hessian, gradient, rows[:count], upper[: size + count], lower[: size + count], sense)
-        if flag < 1:
-            return None
-        v = fixed.copy()
-        return v if _take(x, columns, low, high, v) else None
+def solve(problem: Program, size: int, count: int) -> np.ndarray | None:
+    """Velocities (size,) that solve the program over its first `size` variables and `count` rows; None: no answer."""
+    hessian = problem.hessian if size == len(problem.gradient) else np.ascontiguousarray(problem.hessian[:size, :size])
+    rows = problem.rows[:count] if size == len(problem.gradient) else np.ascontiguousarray(problem.rows[:count, :size])
+    total = size + count
+    sense = _SENSES[size, count].copy()
+    x, _, flag, _ = daqp.solve(
+        hessian, problem.gradient[:size], rows, problem.upper[:total], problem.lower[:total], sense
+    )
+    return x if flag > 0 else None
 
 
 @compiled
-def _assemble(
-    task: Task,
+def add_arm(
+    jacobian: np.ndarray,
+    rates: np.ndarray,
+    damping: float,
     joints: np.ndarray,
-    posture: np.ndarray,
+    home_rate: np.ndarray,
     posture_weight: np.ndarray,
     last: np.ndarray,
     smoothness: float,
-    hessian: np.ndarray,
-    gradient: np.ndarray,
     start: int,
+    out: Program,
 ) -> None:
-    """Add an arm's block to the program."""
-    jacobian = task.jacobian
+    """Add an arm's block to the program, from variable `start` on.
+
+    Args:
+        jacobian: Rows of the arm's task (k, n).
+        rates: Their rates (k,).
+        damping: Squared weight of velocities.
+        joints: Their numbers (n,).
+        home_rate: Rates at which all joints would return home [rad/s].
+        posture_weight: Squared weights of that.
+        last: Velocities of all joints in the step before [rad/s].
+        smoothness: Squared weight of a change from them.
+        start: First variable.
+        out: The program.
+    """
     for i in range(joints.shape[0]):
         slope = 0.0
         for k in range(jacobian.shape[0]):
-            slope += jacobian[k, i] * task.rate[k]
-        joint = joints[i]
-        gradient[start + i] = -slope - posture_weight[joint] * posture[joint] - smoothness * last[joint]
+            slope += jacobian[k, i] * rates[k]
+        joint, row = joints[i], start + i
+        out.columns[row] = joint
+        out.gradient[row] = -slope - posture_weight[joint] * home_rate[joint] - smoothness * last[joint]
+        for j in range(start):
+            out.hessian[row, j] = out.hessian[j, row] = 0.0
         for j in range(i + 1):
             product = 0.0
             for k in range(jacobian.shape[0]):
                 product += jacobian[k, i] * jacobian[k, j]
-            hessian[start + i, start + j] = hessian[start + j, start + i] = product
-        hessian[start + i, start + i] += posture_weight[joint] + task.damping[0] + smoothness
+            out.hessian[row, start + j] = out.hessian[start + j, row] = product
+        out.hessian[row, row] += posture_weight[joint] + damping + smoothness
 
 
 @compiled
-def _rows(
+def add_bounds(
     near: Near,
+    pairs: int,
     least: np.ndarray,
-    columns: np.ndarray,
     low: np.ndarray,
     high: np.ndarray,
     fixed: np.ndarray,
     recovery: float,
     braking: float,
     dt: float,
-    rows: np.ndarray,
-    upper: np.ndarray,
-    lower: np.ndarray,
+    size: int,
+    out: Program,
 ) -> int:
-    """Bounds of the joints and rows of those pairs that the joints could bring too near; how many rows."""
-    size, count = columns.shape[0], 0
+    """Bounds of the variables, and rows of those near pairs that they could bring too near; how many rows.
+
+    Args:
+        near: The near pairs, of which the first `pairs` count.
+        pairs: How many.
+        least: Distance that each pair of the model keeps [m].
+        low: Of all joints [rad/s].
+        high: Of all joints [rad/s].
+        fixed: Velocities of all joints; those of the variables do not count [rad/s].
+        recovery: How fast pairs that are too near part, over what they lack [1/s].
+        braking: With which pairs brake before they are too near [m/s2].
+        dt: Length of the step [s].
+        size: How many variables the program has.
+        out: The program.
+    """
+    count = 0
     for i in range(size):
-        lower[i], upper[i] = low[columns[i]], high[columns[i]]
+        out.lower[i], out.upper[i] = low[out.columns[i]], high[out.columns[i]]
     step = braking * dt
-    for p in range(near.pair.shape[0]):
+    for p in range(pairs):
         room = near.distance[p] - least[near.pair[p]]
         if room < 0.0:
-            bound = recovery * room  # part: the distance changes by at least -bound
+            speed = recovery * room
         else:
-            bound = math.sqrt(step * step + 2.0 * braking * room) - step
+            speed = math.sqrt(step * step + 2.0 * braking * room) - step
         others = worst = 0.0
         for j in range(near.gradient.shape[1]):
             others += near.gradient[p, j] * fixed[j]
         for i in range(size):
-            slope = near.gradient[p, columns[i]]
-            rows[count, i] = slope
-            others -= slope * fixed[columns[i]]
-            worst += min(slope * lower[i], slope * upper[i])
-        if worst + others >= -bound:
+            slope = near.gradient[p, out.columns[i]]
+            out.rows[count, i] = slope
+            others -= slope * fixed[out.columns[i]]
+            worst += min(slope * out.lower[i], slope * out.upper[i])
+        if worst + others >= -speed:
             continue
-        lower[size + count], upper[size + count] = -bound - others, _FAR
+        out.lower[size + count], out.upper[size + count] = -speed - others, _FAR
         count += 1
     return count
-
-
-@compiled
-def _take(x: np.ndarray, columns: np.ndarray, low: np.ndarray, high: np.ndarray, v: np.ndarray) -> bool:
-    """Clip the answer into its box, into v; false where it is not finite."""
-    for i in range(columns.shape[0]):
-        if not math.isfinite(x[i]):
-            return False
-        v[columns[i]] = min(max(x[i], low[columns[i]]), high[columns[i]])
-    return True

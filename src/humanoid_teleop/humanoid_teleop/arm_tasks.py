@@ -41,87 +41,77 @@ class ArmFrames(NamedTuple):
 
     Attributes:
         joints: Numbers in q (n,).
+        moves_elbow: (n,) whether the joint moves the elbow.
         wrist: With the operator's wrist axes.
         elbow: Its place is the elbow.
-        torso: The torso frame.
         shoulder: In the torso frame (3,) [m].
-        chest: Middle between the shoulders, in the torso frame (3,) [m].
-        moves_elbow: (n,) whether the joint moves the elbow.
     """
 
     joints: np.ndarray
+    moves_elbow: np.ndarray
     wrist: Frame
     elbow: Frame
-    torso: Frame
     shoulder: np.ndarray
-    chest: np.ndarray
-    moves_elbow: np.ndarray
+
+
+# Rows of ArmPlace.points
+WRIST, SHOULDER, ELBOW, CHEST, RATE, TURN_RATE = range(6)
 
 
 class ArmPlace(NamedTuple):
-    """Where an arm is, base axes, from the chest.
+    """Where an arm is, base axes.
 
     Attributes:
-        wrist: (3,) [m].
+        points: (6, 3): wrist, shoulder and elbow from the chest [m]; the chest from the base's origin [m]; velocity
+            [m/s] and turn rate [rad/s] asked of the wrist in the last step.
         rotation: Of the operator's wrist axes, quaternion xyzw (4,).
-        shoulder: (3,) [m].
-        elbow: (3,) [m].
-        chest: The chest, from the base's origin (3,) [m].
-        rate: Asked of the wrist in the last step (3,) [m/s].
-        turn_rate: Likewise (3,) [rad/s].
     """
 
-    wrist: np.ndarray
+    points: np.ndarray
     rotation: np.ndarray
-    shoulder: np.ndarray
-    elbow: np.ndarray
-    chest: np.ndarray
-    rate: np.ndarray
-    turn_rate: np.ndarray
 
 
-class Task(NamedTuple):
-    """Rows J v = rate of some joints, weighted.
+class Program(NamedTuple):
+    """Room for the quadratic program of a step over the joints of both arms: see arm_solver.py.
 
     Attributes:
-        jacobian: (ROWS, n).
-        rate: (ROWS,).
-        damping: Squared weight of the velocities (1,).
-        error: Where to less where, place (3,) [m] and rotation (3,) [rad].
+        hessian: (m, m).
+        gradient: (m,).
+        rows: (k, m) of the near pairs.
+        lower: (m + k,) of joints, then rows.
+        upper: (m + k,).
+        columns: Joint number of each variable (m,).
     """
 
-    jacobian: np.ndarray
-    rate: np.ndarray
-    damping: np.ndarray
-    error: np.ndarray
+    hessian: np.ndarray
+    gradient: np.ndarray
+    rows: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    columns: np.ndarray
 
 
 def arm_place() -> ArmPlace:
     """Room for an arm's places."""
-    return ArmPlace(np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), *(np.zeros(3) for _ in range(5)))
-
-
-def task(joints: int) -> Task:
-    """Room for a task."""
-    return Task(np.zeros((ROWS, joints)), np.zeros(ROWS), np.zeros(1), np.zeros(6))
+    return ArmPlace(np.zeros((6, 3)), np.array([0.0, 0.0, 0.0, 1.0]))
 
 
 @compiled
-def find_arm(arm: ArmFrames, pose: Pose, out: ArmPlace) -> None:
-    """Fill `out` (not its rates) for a pose."""
-    turned, place = np.empty((3, 3)), np.empty(3)
-    locate(pose, arm.torso, turned, place)
-    turn(turned, arm.chest, out.chest)
-    turn(turned, arm.shoulder, out.shoulder)
+def find_arm(arm: ArmFrames, torso: Frame, chest: np.ndarray, pose: Pose, out: ArmPlace) -> None:
+    """Fill `out` (not its rates) for a pose; `chest`: middle between the shoulders in the torso frame (3,) [m]."""
+    turned, place, points = np.empty((3, 3)), np.empty(3), out.points
+    locate(pose, torso, turned, place)
+    turn(turned, chest, points[CHEST])
+    turn(turned, arm.shoulder, points[SHOULDER])
     for k in range(3):
-        out.shoulder[k] -= out.chest[k]
-        out.chest[k] += place[k]
-    locate(pose, arm.elbow, turned, out.elbow)
-    locate(pose, arm.wrist, turned, out.wrist)
+        points[SHOULDER, k] -= points[CHEST, k]
+        points[CHEST, k] += place[k]
+    locate(pose, arm.elbow, turned, points[ELBOW])
+    locate(pose, arm.wrist, turned, points[WRIST])
     to_quaternion(turned, out.rotation)
     for k in range(3):
-        out.wrist[k] -= out.chest[k]
-        out.elbow[k] -= out.chest[k]
+        points[WRIST, k] -= points[CHEST, k]
+        points[ELBOW, k] -= points[CHEST, k]
 
 
 @compiled
@@ -137,9 +127,10 @@ def arm_task(
     elbow_share: float,
     gains: Gains,
     dt: float,
-    out: Task,
-) -> None:
-    """Fill `out` for one arm.
+    jacobian: np.ndarray,
+    rates: np.ndarray,
+) -> float:
+    """Rows J v = rate of one arm's joints, weighted: wrist, its rotation, elbow.
 
     Args:
         model: The chain.
@@ -153,11 +144,16 @@ def arm_task(
         elbow_share: 0..1 of the elbow's weight.
         gains: Settings.
         dt: Length of the step [s].
-        out: Rows, in the order of the arm's joints.
+        jacobian: Out: (ROWS, n).
+        rates: Out: (ROWS,).
+
+    Returns:
+        Squared weight of the velocities themselves: damping.
     """
+    points = at.points
     wanted, reached, ahead, position = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     for k in range(3):
-        wanted[k] = target.position[k] - at.shoulder[k]
+        wanted[k] = target.position[k] - points[SHOULDER, k]
         ahead[k] = target.velocity[k]
     if soft_reach(wanted, gains.reach_soft, gains.reach_hard, reached):
         # The shortened target's own velocity: the same shortening of where it was a step ago
@@ -166,9 +162,9 @@ def arm_task(
         soft_reach(wanted, gains.reach_soft, gains.reach_hard, position)
         for k in range(3):
             ahead[k] = (reached[k] - position[k]) / dt
-    error, rotation_error, rest = out.error[:3], out.error[3:], np.empty(3)
+    error, rotation_error, rest = np.empty(3), np.empty(3), np.empty(3)
     for k in range(3):
-        error[k] = at.shoulder[k] + reached[k] - at.wrist[k]
+        error[k] = points[SHOULDER, k] + reached[k] - points[WRIST, k]
     between(at.rotation, target.rotation, rotation_error)
     limit(ahead, gains.hand_speed)
     turning = target.turn_rate.copy()
@@ -187,29 +183,29 @@ def arm_task(
     if gains.rate_smoothing > 0.0:
         share *= 1.0 - math.exp(-dt / gains.rate_smoothing)
     for k in range(3):
-        at.rate[k] += share * (ahead[k] - at.rate[k])
-        at.turn_rate[k] += share * (turning[k] - at.turn_rate[k])
+        points[RATE, k] += share * (ahead[k] - points[RATE, k])
+        points[TURN_RATE, k] += share * (turning[k] - points[TURN_RATE, k])
     # The wrist is wanted relative to the chest, its rotation in the base.
-    cross(waist_rate, at.wrist, ahead)
+    cross(waist_rate, points[WRIST], ahead)
     point, elbow, linear, angular = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     for k in range(3):
-        out.rate[k] = at.rate[k]
-        out.rate[3 + k] = gains.rotation_weight * (at.turn_rate[k] - waist_rate[k])
-        point[k] = at.wrist[k] + at.chest[k]
-        elbow[k] = at.elbow[k] + at.chest[k]
+        rates[k] = points[RATE, k]
+        rates[3 + k] = gains.rotation_weight * (points[TURN_RATE, k] - waist_rate[k])
+        point[k] = points[WRIST, k] + points[CHEST, k]
+        elbow[k] = points[ELBOW, k] + points[CHEST, k]
     tangent = np.empty(3)
-    weight = _elbow(at, bend, elbow_share * gains.elbow_weight, gains.elbow_rate, tangent, out.rate)
+    weight = _elbow(at, bend, elbow_share * gains.elbow_weight, gains.elbow_rate, tangent, rates)
     for i in range(arm.joints.shape[0]):
         column(model, pose, arm.joints[i], point, linear, angular)
         for k in range(3):
-            out.jacobian[k, i] = linear[k]
-            out.jacobian[3 + k, i] = gains.rotation_weight * angular[k]
-        out.jacobian[6, i] = 0.0
+            jacobian[k, i] = linear[k]
+            jacobian[3 + k, i] = gains.rotation_weight * angular[k]
+        jacobian[6, i] = 0.0
         if weight > 0.0 and arm.moves_elbow[i]:
             column(model, pose, arm.joints[i], elbow, linear, angular)
-            out.jacobian[6, i] = weight * dot(tangent, linear)
+            jacobian[6, i] = weight * dot(tangent, linear)
     size = min(math.sqrt(dot(error, error)), 0.3)
-    out.damping[0] = gains.damping**2 + (gains.error_damping * size) ** 2
+    return gains.damping**2 + (gains.error_damping * size) ** 2
 
 
 @compiled
@@ -217,12 +213,13 @@ def _elbow(
     at: ArmPlace, bend: np.ndarray, weight: float, elbow_rate: float, tangent: np.ndarray, rate: np.ndarray
 ) -> float:
     """Turn the elbow about the line from shoulder to wrist to where the person's is: the way, and the weight of it."""
+    points = at.points
     rate[6] = 0.0
     weight *= min(math.sqrt(dot(bend, bend)) / 0.15, 1.0)
     line, across, wanted = np.empty(3), np.empty(3), np.empty(3)
     for k in range(3):
-        line[k] = at.wrist[k] - at.shoulder[k]
-        across[k] = at.elbow[k] - at.shoulder[k]
+        line[k] = points[WRIST, k] - points[SHOULDER, k]
+        across[k] = points[ELBOW, k] - points[SHOULDER, k]
     length = math.sqrt(dot(line, line))
     if weight < 1e-6 or length < 1e-3:
         return 0.0
@@ -257,12 +254,11 @@ def turning_rate(at: np.ndarray, target: Target, error_rate: float, braking: flo
 
 
 @compiled
-def turned_target(rest: np.ndarray, target: Target, out: Target) -> None:
-    """out = target turned by a rotation (3, 3) of its own quaternion (4,) `rest`."""
-    turned, q = np.empty((3, 3)), np.empty(4)
-    to_matrix(rest, turned)
-    turn(turned, target.position, out.position)
-    turn(turned, target.velocity, out.velocity)
-    turn(turned, target.turn_rate, out.turn_rate)
-    q[:] = target.rotation
-    multiply(rest, q, out.rotation)
+def turned_target(turn_: np.ndarray, target: Target) -> None:
+    """Turn a target by a quaternion (4,)."""
+    turned = np.empty((3, 3))
+    to_matrix(turn_, turned)
+    turn(turned, target.position, target.position)
+    turn(turned, target.velocity, target.velocity)
+    turn(turned, target.turn_rate, target.turn_rate)
+    multiply(turn_, target.rotation, target.rotation)

@@ -55,11 +55,29 @@ class Ways(NamedTuple):
 
 
 class Near(NamedTuple):
-    """Pairs that need watching, nearest first: `pair` (m,), `distance` (m,) [m], `gradient` (m, k) [m/rad]."""
+    """Pairs that need watching, nearest first.
 
+    Attributes:
+        used: How many of the rows below are in use (1,).
+        pair: (MOST_ROWS,).
+        distance: (MOST_ROWS,) [m].
+        gradient: Change of the distance with each joint (MOST_ROWS, k) [m/rad].
+    """
+
+    used: np.ndarray
     pair: np.ndarray
     distance: np.ndarray
     gradient: np.ndarray
+
+
+class Links(NamedTuple):
+    """What the compiled parts need to know of a robot's links."""
+
+    shapes: Shapes
+    pairs: Pairs
+    ways: Ways
+    placed: Placed
+    near: Near
 
 
 class SelfCollision:
@@ -69,13 +87,13 @@ class SelfCollision:
         model: The joints.
         geometry: Shapes and pairs.
         home: Configuration whose distances are always allowed (n,) [rad].
-        limits: Lower and upper ends of the joints (n,), (n,) [rad], and their accelerations (n,) [rad/s2].
+        limits: Lower and upper ends of the joints (n,), (n,) [rad].
         least: Distance to keep [m].
-        near: Beyond it, pairs are watched from this far, and from as far as they need to stop [m].
-        braking: With which links that approach each other can brake [m/s2].
 
     Attributes:
-        nearest: Distance [m] and link names of the nearest pair watched; NaN where there is none.
+        pairs: That are looked at.
+        near: Those near in the newest pose.
+        reaches: How far any point of each shape can be from each joint (shapes, joints) [m].
     """
 
     def __init__(
@@ -83,17 +101,14 @@ class SelfCollision:
         model: pin.Model,
         geometry: pin.GeometryModel,
         home: np.ndarray,
-        limits: tuple[np.ndarray, np.ndarray, np.ndarray],
+        limits: tuple[np.ndarray, np.ndarray],
         least: float,
-        near: float,
-        braking: float,
     ) -> None:
         self._chain = chain_of(model)
         self._shapes = shapes_of(geometry)
         self._names = [item.name.rsplit("_", 1)[0] for item in geometry.geometryObjects]
-        self._lower, self._upper, self._acceleration = limits
-        self._near, self._braking = near, braking
-        self._pose, self._placed, self._trial = pose_of(self._chain), *(placed_of(self._shapes) for _ in range(2))
+        self._lower, self._upper = limits
+        self._pose, self._placed = pose_of(self._chain), placed_of(self._shapes)
         count, joints = len(self._names), model.nv
         self._ways = Ways(np.zeros(count), np.zeros(count))
         rows = self._shapes.row
@@ -107,11 +122,12 @@ class SelfCollision:
         self.pairs = Pairs(
             np.ascontiguousarray(first), np.ascontiguousarray(second), np.full(n, least), np.zeros(n), np.zeros((n, 3))
         )
-        self._measured = Near(np.zeros(MOST_ROWS, np.int64), np.zeros(MOST_ROWS), np.zeros((MOST_ROWS, joints)))
-        self._reaches = _reaches(self._chain, self._shapes)
+        self.near = Near(
+            np.zeros(1, np.int64), np.zeros(MOST_ROWS, np.int64), np.zeros(MOST_ROWS), np.zeros((MOST_ROWS, joints))
+        )
+        self.reaches = _reaches(self._chain, self._shapes)
         self.reset(home)
         self.pairs.least[:] = np.minimum(least, self.pairs.budget - 1e-4)
-        self.nearest = (math.nan, "", "")
 
     def reset(self, q: np.ndarray) -> None:
         """Measure every pair at a configuration (n,) [rad]; nothing moves."""
@@ -122,53 +138,18 @@ class SelfCollision:
         self.pairs.way[:] = 0.0
         _measure_all(self.pairs, self._shapes, self._placed)
 
-    def moved(self, pose: Pose, dt: float) -> Near:
-        """Take in where the robot is now, dt [s] after the last time; the pairs to watch."""
-        count = _watch(
-            self._chain,
-            self._shapes,
-            pose,
-            self.pairs,
-            self._ways,
-            self._placed,
-            self._measured,
-            dt,
-            self._near,
-            self._braking,
-        )
-        near = Near(*(part[:count] for part in self._measured))
-        if count:
-            pair = int(near.pair[0])
-            first, second = self._names[self.pairs.first[pair]], self._names[self.pairs.second[pair]]
-            self.nearest = (float(near.distance[0]), first, second)
-        else:
-            self.nearest = (math.nan, "", "")
-        return near
+    def parts(self) -> Links:
+        """For the compiled parts."""
+        return Links(self._shapes, self.pairs, self._ways, self._placed, self.near)
 
-    def could_stop(self, q: np.ndarray, v: np.ndarray, dt: float, slack: float) -> bool:
-        """Whether full braking after a step with velocities v (n,) [rad/s] touches nothing.
-
-        Args:
-            q: Configuration of the last `moved` (n,) [rad].
-            v: Of the step.
-            dt: Length of the step.
-            slack: How much nearer than the distance to keep pairs may come on the way [m].
-        """
-        return _could_stop(
-            self._chain,
-            self._shapes,
-            self.pairs,
-            self._ways,
-            self._placed,
-            self._pose,
-            self._trial,
-            self._reaches,
-            q,
-            v,
-            self._acceleration,
-            dt,
-            slack,
-        )
+    @property
+    def nearest(self) -> tuple[float, str, str]:
+        """Distance [m] and link names of the nearest pair watched; NaN where there is none."""
+        if not self.near.used[0]:
+            return math.nan, "", ""
+        pair = int(self.near.pair[0])
+        first, second = self._names[self.pairs.first[pair]], self._names[self.pairs.second[pair]]
+        return float(self.near.distance[0]), first, second
 
     def _can_touch(self, a: int, b: int, row_a: int, row_b: int, home: np.ndarray) -> bool:
         """False for shapes that one or two joints move against each other and that stay apart over all their range."""
@@ -208,19 +189,18 @@ def _measure_all(pairs: Pairs, shapes: Shapes, placed: Placed) -> None:
 
 
 @compiled
-def _watch(
-    chain: Chain,
-    shapes: Shapes,
-    pose: Pose,
-    pairs: Pairs,
-    ways: Ways,
-    placed: Placed,
-    out: Near,
-    dt: float,
-    near: float,
-    braking: float,
-) -> int:
-    """Place the shapes, measure the pairs that matter, nearest first into `out`; how many."""
+def watch(chain: Chain, pose: Pose, links: Links, dt: float, near: float, braking: float) -> None:
+    """Take in where the robot is now, and find the pairs to watch.
+
+    Args:
+        chain: The joints.
+        pose: Where they are.
+        links: The links; all but shapes are updated.
+        dt: Since the last time [s].
+        near: Pairs are watched that are so much nearer than they need to be to stop [m].
+        braking: With which links that approach each other can brake [m/s2].
+    """
+    shapes, pairs, ways, placed, out = links.shapes, links.pairs, links.ways, links.placed, links.near
     count = shapes.row.shape[0]
     before, turned_before = placed.place.copy(), placed.turned.copy()
     place(shapes, pose, placed)
@@ -267,18 +247,13 @@ def _watch(
                 column(chain, pose, j, on_b[i] if chain.above[row_b, j] else on_a[i], linear, angular)
                 slope = dot(pairs.way[p], linear)
                 out.gradient[i, j] = slope if chain.above[row_b, j] else -slope
-    return found
+    out.used[0] = found
 
 
 @compiled
-def _could_stop(
+def could_stop(
     chain: Chain,
-    shapes: Shapes,
-    pairs: Pairs,
-    ways: Ways,
-    placed: Placed,
-    pose: Pose,
-    trial: Placed,
+    links: Links,
     reaches: np.ndarray,
     q: np.ndarray,
     v: np.ndarray,
@@ -286,6 +261,19 @@ def _could_stop(
     dt: float,
     slack: float,
 ) -> bool:
+    """Whether full braking after a step with velocities v touches nothing.
+
+    Args:
+        chain: The joints.
+        links: As `watch` left them.
+        reaches: Of SelfCollision.
+        q: Where the robot is (n,) [rad].
+        v: Of the step (n,) [rad/s].
+        acceleration: With which joints brake (n,) [rad/s2].
+        dt: Length of the step [s].
+        slack: How much nearer than the distance to keep pairs may come on the way [m].
+    """
+    shapes, pairs, ways, placed = links.shapes, links.pairs, links.ways, links.placed
     count, joints = shapes.row.shape[0], v.shape[0]
     # First the longest way that any point can go, without looking where it leads.
     longest, last = np.empty(joints), 0.0
@@ -309,6 +297,10 @@ def _could_stop(
     for i in range(number):
         needed[pairs.first[open_pairs[i]]] = needed[pairs.second[open_pairs[i]]] = True
     # Then along the way to rest.
+    k_rows = chain.parent.shape[0]
+    pose = Pose(np.empty((k_rows, 3, 3)), np.empty((k_rows, 3)), np.empty((k_rows, 3)))
+    pose.turned[0], pose.place[0] = chain.turned[0], chain.place[0]
+    trial = Placed(np.empty((count, 3, 3)), np.empty((count, 3)))
     there, way, on_a, on_b, apart = np.empty(joints), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     for sample in range(SAMPLES):
         time = last * sample / (SAMPLES - 1)

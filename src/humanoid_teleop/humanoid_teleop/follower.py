@@ -85,11 +85,12 @@ class PoseFollower:
         self.engaged_at = time
         self.state = FOLLOWING
 
-    def target(self, time: float, dt: float = 0.0) -> Target:
-        """Where to be at `time` [s] at the end of a step of dt [s]; the same object each time."""
+    def target(self, time: float, dt: float = 0.0, out: Target | None = None) -> Target:
+        """Where to be at `time` [s], the end of a step of dt [s], into `out`; without it, the same object each time."""
         share, change = (1.0, 0.0) if self._clutched else self._fading(time)
-        self._predict(time, dt, share, change)
-        return self._target
+        out = self._target if out is None else out
+        self._predict(time, dt, share, change, out)
+        return out
 
     def progress(self, time: float) -> float:
         """How far engaging has come, 0..1, without a jump in speed or acceleration."""
@@ -99,14 +100,14 @@ class PoseFollower:
         """Move a clutched anchor by (3,) [m]."""
         self._offset = self._offset + shift
 
-    def _predict(self, time: float, dt: float, share: float, change: float) -> None:
+    def _predict(self, time: float, dt: float, share: float, change: float, out: Target) -> None:
         settings = self._settings
         horizon = time - self._filter.time + settings.lead
         longest = min(settings.lead + 1.5 * self._period, settings.prediction_limit)
-        _moved(self._filter.bank, horizon, longest, dt, self._offset, self._turn, share, change, self._target)
+        _moved(self._filter.bank, horizon, longest, dt, self._offset, self._turn, share, change, out)
 
     def _anchor(self, time: float, position: np.ndarray, rotation: np.ndarray) -> None:
-        self._predict(time, 0.0, 0.0, 0.0)
+        self._predict(time, 0.0, 0.0, 0.0, self._target)
         mapped, turned = self._target.position, self._target.rotation
         self._offset = position - mapped
         self._turn = rotations.log(rotations.multiply(rotation, rotations.inverse(turned)))

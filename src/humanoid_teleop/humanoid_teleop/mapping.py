@@ -10,13 +10,15 @@ to one. A device that knows only the head and hands gets shoulders at a fixed di
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from humanoid_core import rotations
-from humanoid_teleop.calibration import OperatorCalibration, about_z, yaw
-from humanoid_teleop.operator import SIDES, OperatorFrame
+from humanoid_teleop.calibration import OperatorCalibration, about_z
+from humanoid_teleop.compiled import compiled, multiply
+from humanoid_teleop.operator import LOST, PART_INDEX, OperatorFrame
 
 
 @dataclass(frozen=True)
@@ -63,37 +65,36 @@ class BodyMapping:
     def body(self, frame: OperatorFrame) -> BodyTarget:
         """Targets of one frame; its poses are finite and its quaternions are unit."""
         person = self._person
-        if person.heading_from_pelvis and not frame.has("pelvis"):
-            return BodyTarget({side: None for side in SIDES}, None, None)
-        heading = yaw(frame.rotation("pelvis")) if person.heading_from_pelvis else 0.0
-        base_from_tracking = rotations.matrix(about_z(-heading))
-        base_turn = about_z(-heading)
-
-        torso, chest_yaw = None, 0.0
-        if person.chest and frame.has("torso"):
-            chest = rotations.multiply(base_turn, frame.rotation("torso"))
-            torso = rotations.multiply(chest, rotations.inverse(person.chest_neutral))
-            chest_yaw = yaw(torso)
-        chest_from_tracking = rotations.matrix(about_z(-chest_yaw - heading))
-
-        middle = self._middle(frame)
-        arms: dict[str, ArmTarget | None] = {}
-        for side in SIDES:
-            if middle is None or not frame.has(f"{side}_wrist"):
-                arms[side] = None
-                continue
-            wrist = frame.position(f"{side}_wrist")
-            scaled = self._scales * (chest_from_tracking @ (wrist - middle))
-            arms[side] = ArmTarget(
-                wrist=base_from_tracking @ (chest_from_tracking.T @ scaled),
-                rotation=rotations.multiply(base_turn, frame.rotation(f"{side}_wrist")),
-                elbow=self._elbow(frame, side, base_from_tracking),
-            )
-        head = None
-        if person.head and frame.has("head"):
-            turned = rotations.multiply(base_turn, frame.rotation("head"))
-            head = rotations.multiply(turned, rotations.inverse(person.head_neutral))
-        return BodyTarget(arms, torso, head)
+        wrists, turns, bends, facing = np.empty((2, 3)), np.empty((2, 4)), np.empty((2, 3)), np.empty((2, 4))
+        known = np.zeros(4, dtype=np.bool_)
+        _map(
+            frame.positions,
+            frame.rotations,
+            frame.validity,
+            self._scales,
+            person.arm,
+            person.shoulder_drop,
+            person.from_joints,
+            person.heading_from_pelvis,
+            person.chest,
+            person.head,
+            person.chest_neutral,
+            person.head_neutral,
+            wrists,
+            turns,
+            bends,
+            facing,
+            known,
+        )
+        left, right, torso, head = known.tolist()
+        return BodyTarget(
+            {
+                "left": ArmTarget(wrists[0], turns[0], bends[0]) if left else None,
+                "right": ArmTarget(wrists[1], turns[1], bends[1]) if right else None,
+            },
+            facing[0] if torso else None,
+            facing[1] if head else None,
+        )
 
     def operator_wrist(self, side: str, wrist: np.ndarray, chest_yaw: float = 0.0) -> np.ndarray:
         """The inverse of `body`: where the person's wrist must be for the robot's to be at `wrist`.
@@ -109,23 +110,97 @@ class BodyMapping:
         chest_from_base = rotations.matrix(about_z(-chest_yaw))
         return chest_from_base.T @ ((chest_from_base @ wrist) / self._scales)
 
-    def _middle(self, frame: OperatorFrame) -> np.ndarray | None:
-        """Middle between the shoulders, tracking frame (3,) [m]."""
-        if self._person.from_joints:
-            if not (frame.has("left_shoulder") and frame.has("right_shoulder")):
-                return None
-            return 0.5 * (frame.position("left_shoulder") + frame.position("right_shoulder"))
-        if not frame.has("head"):
-            return None
-        return frame.position("head") - np.array([0.0, 0.0, self._person.shoulder_drop])
 
-    def _elbow(self, frame: OperatorFrame, side: str, base_from_tracking: np.ndarray) -> np.ndarray:
-        if not (frame.has(f"{side}_elbow") and frame.has(f"{side}_shoulder")):
-            return np.zeros(3)
-        shoulder = frame.position(f"{side}_shoulder")
-        elbow, wrist = frame.position(f"{side}_elbow") - shoulder, frame.position(f"{side}_wrist") - shoulder
-        length = float(wrist @ wrist)
-        if length < 1e-6:
-            return np.zeros(3)
-        across = elbow - wrist * (float(elbow @ wrist) / length)
-        return base_from_tracking @ across / self._person.arm
+_HEAD, _TORSO, _PELVIS = (PART_INDEX[part] for part in ("head", "torso", "pelvis"))
+_SHOULDERS, _ELBOWS, _WRISTS = (
+    (PART_INDEX[f"left_{part}"], PART_INDEX[f"right_{part}"]) for part in ("shoulder", "elbow", "wrist")
+)
+
+
+@compiled
+def _yaw(rotation: np.ndarray) -> float:
+    return 2.0 * math.atan2(rotation[2], rotation[3])
+
+
+@compiled
+def _turned(angle: float, vector: np.ndarray, out: np.ndarray) -> None:
+    """out = a vector (3,) turned about z."""
+    c, s = math.cos(angle), math.sin(angle)
+    x, y = c * vector[0] - s * vector[1], s * vector[0] + c * vector[1]
+    out[0], out[1], out[2] = x, y, vector[2]
+
+
+@compiled
+def _map(
+    positions: np.ndarray,
+    rotations: np.ndarray,
+    validity: np.ndarray,
+    scales: np.ndarray,
+    arm: float,
+    shoulder_drop: float,
+    from_joints: bool,
+    heading_from_pelvis: bool,
+    has_chest: bool,
+    has_head: bool,
+    chest_neutral: np.ndarray,
+    head_neutral: np.ndarray,
+    wrists: np.ndarray,
+    turns: np.ndarray,
+    bends: np.ndarray,
+    facing: np.ndarray,
+    known: np.ndarray,
+) -> None:
+    """`BodyMapping.body` on arrays: wrists, rotations and elbows by side, then torso and head; which are known."""
+    if heading_from_pelvis and validity[_PELVIS] == LOST:
+        return
+    heading = _yaw(rotations[_PELVIS]) if heading_from_pelvis else 0.0
+    base = np.array([0.0, 0.0, -math.sin(0.5 * heading), math.cos(0.5 * heading)])
+    back, vector = np.empty(4), np.empty(3)
+    chest_yaw = 0.0
+    for i in range(2):
+        part, neutral = (_TORSO, chest_neutral) if i == 0 else (_HEAD, head_neutral)
+        known[2 + i] = (has_chest if i == 0 else has_head) and validity[part] != LOST
+        if known[2 + i]:
+            back[0], back[1], back[2], back[3] = -neutral[0], -neutral[1], -neutral[2], neutral[3]
+            multiply(rotations[part], back, facing[i])
+            multiply(base, facing[i], facing[i])
+    if known[2]:
+        chest_yaw = _yaw(facing[0])
+    # The middle between the shoulders
+    middle = np.empty(3)
+    if from_joints:
+        if validity[_SHOULDERS[0]] == LOST or validity[_SHOULDERS[1]] == LOST:
+            return
+        for k in range(3):
+            middle[k] = 0.5 * (positions[_SHOULDERS[0], k] + positions[_SHOULDERS[1], k])
+    else:
+        if validity[_HEAD] == LOST:
+            return
+        for k in range(3):
+            middle[k] = positions[_HEAD, k]
+        middle[2] -= shoulder_drop
+    for side in range(2):
+        wrist, elbow, shoulder = _WRISTS[side], _ELBOWS[side], _SHOULDERS[side]
+        known[side] = validity[wrist] != LOST
+        if not known[side]:
+            continue
+        for k in range(3):
+            vector[k] = positions[wrist, k] - middle[k]
+        _turned(-chest_yaw - heading, vector, vector)
+        for k in range(3):
+            vector[k] *= scales[k]
+        _turned(chest_yaw, vector, wrists[side])
+        multiply(base, rotations[wrist], turns[side])
+        # The elbow, across the line from shoulder to wrist
+        length = along = 0.0
+        for k in range(3):
+            bends[side, k] = 0.0
+            line = positions[wrist, k] - positions[shoulder, k]
+            length += line * line
+            along += line * (positions[elbow, k] - positions[shoulder, k])
+        if validity[elbow] == LOST or validity[shoulder] == LOST or length < 1e-6:
+            continue
+        for k in range(3):
+            line = positions[wrist, k] - positions[shoulder, k]
+            vector[k] = (positions[elbow, k] - positions[shoulder, k] - line * (along / length)) / arm
+        _turned(-heading, vector, bends[side])

@@ -21,16 +21,16 @@ import numpy as np
 from humanoid_core import rotations
 from humanoid_core.errors import HumanoidError
 from humanoid_description import Robot
-from humanoid_teleop.arm_tasks import turned_target
+from humanoid_teleop.arm_tasks import SHOULDER, WRIST, turned_target
 from humanoid_teleop.calibration import OperatorCalibration, calibrate
 from humanoid_teleop.filtering import BAD, JUMPED, FrameGate
-from humanoid_teleop.follower import FOLLOWING, HOLDING, IDLE, PoseFollower, Target, no_target
+from humanoid_teleop.follower import FOLLOWING, HOLDING, IDLE, PoseFollower, Target
 from humanoid_teleop.hands import HandRetargeter
 from humanoid_teleop.limits import JointLimits
 from humanoid_teleop.mapping import BodyMapping
 from humanoid_teleop.operator import PART_INDEX, SIDES, OperatorFrame
 from humanoid_teleop.settings import Settings
-from humanoid_teleop.stepper import ArmPlan, Stepper, TurnPlan
+from humanoid_teleop.stepper import Stepper
 from humanoid_teleop.upper_body import UpperBody
 
 REST_RATE = 3.0  # [rad/s] at most, when the chest is lost or found
@@ -92,8 +92,6 @@ class _Arm:
         self.bend = np.zeros(3)
         self.wanted = False  # engaged by the person
         self.released = False  # seen not engaged since the arm last stopped following
-        self.target: Target | None = None  # of the newest step, base axes
-        self.turned = no_target()
 
 
 class Retargeter:
@@ -136,7 +134,8 @@ class Retargeter:
         self._arms = {side: _Arm(settings) for side in self.body.arms}
         self._chest = PoseFollower(settings, settings.chest_smoothing, clutched=False)
         self._head = PoseFollower(settings, settings.chest_smoothing, clutched=False)
-        self._torso_home, self._head_home = self._stepper.torso.copy(), self._stepper.head.copy()
+        facing = self._stepper.state
+        self._torso_home, self._head_home = facing.torso.copy(), facing.head.copy()
         self._rest = _NO_TURN  # robot's chest against the person's, as far as it turns the arms, quaternion xyzw
 
     # --- state ---
@@ -167,7 +166,7 @@ class Retargeter:
     @property
     def errors(self) -> dict[str, WristError]:
         """By side."""
-        return {side: self._error(side, arm) for side, arm in self._arms.items()}
+        return {side: self._error(index, arm) for index, (side, arm) in enumerate(self._arms.items())}
 
     @property
     def scale(self) -> float:
@@ -187,7 +186,7 @@ class Retargeter:
     @property
     def at_limit(self) -> list[str]:
         """Joints within 1 mrad of an end of their range."""
-        q, limits = self._stepper.q, self._stepper.limits
+        q, limits = self._stepper.state.q, self._stepper.limits
         near = np.minimum(limits.upper - q, q - limits.lower) < 1e-3
         return [self.body.joints[index] for index in np.flatnonzero(near)] if self._started else []
 
@@ -212,10 +211,10 @@ class Retargeter:
         Args:
             positions: Measured joint positions by name [rad].
         """
-        stepper = self._stepper
-        if not self._started or stepper.v.any() or any(state != IDLE for state in self.arm_states.values()):
+        state = self._stepper.state
+        if not self._started or state.v.any() or any(arm.follower.state != IDLE for arm in self._arms.values()):
             return False
-        pairs = zip(self.body.joints, stepper.q.tolist())
+        pairs = zip(self.body.joints, state.q.tolist())
         return any(abs(positions.get(joint, q) - q) > STRAYED for joint, q in pairs)
 
     # --- inputs ---
@@ -306,11 +305,12 @@ class Retargeter:
             for step in range(steps - 1, -1, -1):
                 self._step(time - step * dt, dt)
             self._time = time
+        state = self._stepper.state
         if not self._hands:
-            return Targets(self.joints, self._stepper.q.copy(), self._stepper.v.copy())
+            return Targets(self.joints, state.q.copy(), state.v.copy())
         hands = self._hands.values()
-        position = np.concatenate([self._stepper.q, *(hand.position for hand in hands)])
-        velocity = np.concatenate([self._stepper.v, *(hand.velocity for hand in hands)])
+        position = np.concatenate([state.q, *(hand.position for hand in hands)])
+        velocity = np.concatenate([state.v, *(hand.velocity for hand in hands)])
         return Targets(self.joints, position, velocity)
 
     def _seconds(self, stamp: int) -> float:
@@ -330,19 +330,19 @@ class Retargeter:
     # --- one step ---
 
     def _step(self, time: float, dt: float) -> None:
+        stepper, settings = self._stepper, self._settings
         following = self._watch_arms(time)
-        chest = self._watch(self._chest, time, following and self._settings.waist, self.body.waist, self._stepper.torso)
-        head = self._watch(self._head, time, following and self._settings.neck, self.body.neck, self._stepper.head)
-        lean = self._turn_plan(self._chest, time, dt) if chest else None
-        gaze = self._turn_plan(self._head, time, dt) if head else None
-        self._turn_with_chest(lean.target if lean else None, dt)
-        plans = {side: self._arm_plan(arm, side, time, dt) for side, arm in self._arms.items() if self._follows(arm)}
-        self._stepper.step(plans, lean, gaze, dt)
+        self._wish_turn(2, self._chest, time, dt, following and settings.waist and self.body.waist.size > 0)
+        self._turn_with_chest(dt)
+        self._wish_turn(3, self._head, time, dt, following and settings.neck and self.body.neck.size > 0)
+        for index, (side, arm) in enumerate(self._arms.items()):
+            if arm.follower.state == FOLLOWING:
+                self._wish_arm(index, side, arm, time, dt)
+            else:
+                stepper.wish.shares[index] = -1.0
+        stepper.step(dt)
         for side, hand in self._hands.items():
-            hand.step(dt, follow=self._follows(self._arms[side]))
-
-    def _follows(self, arm: _Arm) -> bool:
-        return arm.follower.state == FOLLOWING
+            hand.step(dt, follow=self._arms[side].follower.state == FOLLOWING)
 
     def _watch_arms(self, time: float) -> bool:
         """Engage what asks for it and let go of what is lost; whether an arm follows."""
@@ -352,32 +352,32 @@ class Retargeter:
             if follower.state == FOLLOWING and not fresh:
                 follower.state = HOLDING
             if follower.state != FOLLOWING:
-                arm.target = None
                 self._stepper.at_rest(side)
                 if fresh and arm.wanted and arm.released:
                     arm.released = False
                     at, back = self._stepper.arms[side], rotations.inverse(self._rest)
-                    place = rotations.matrix(self._rest).T @ at.wrist
+                    place = rotations.matrix(self._rest).T @ at.points[WRIST]
                     follower.engage(time, place, rotations.multiply(back, at.rotation))
-        return any(self._follows(arm) for arm in self._arms.values())
+        return any(arm.follower.state == FOLLOWING for arm in self._arms.values())
 
-    def _watch(self, follower: PoseFollower, time: float, wanted: bool, joints: np.ndarray, facing: np.ndarray) -> bool:
-        """Engage the chest or the head with the first arm, and let go of it with the last; whether it follows."""
-        if not (wanted and joints.size and time - follower.seen <= self._settings.hold_after):
+    def _wish_turn(self, index: int, follower: PoseFollower, time: float, dt: float, wanted: bool) -> None:
+        """Chest or head: engaged with the first arm, let go of with the last."""
+        wish, state = self._stepper.wish, self._stepper.state
+        if not (wanted and time - follower.seen <= self._settings.hold_after):
             follower.state = IDLE
-        elif follower.state != FOLLOWING:
-            follower.engage(time, _NOWHERE, facing)
-        return follower.state == FOLLOWING
+            wish.shares[index] = -1.0
+            return
+        if follower.state != FOLLOWING:
+            follower.engage(time, _NOWHERE, state.torso if index == 2 else state.head)
+        follower.target(time, dt, wish.chest if index == 2 else wish.head)
+        wish.shares[index] = min((time - follower.engaged_at) / SOFT_START, 1.0)
 
-    def _turn_plan(self, follower: PoseFollower, time: float, dt: float) -> TurnPlan:
-        share = min((time - follower.engaged_at) / SOFT_START, 1.0)
-        return TurnPlan(follower.target(time, dt), share)
-
-    def _turn_with_chest(self, chest: Target | None, dt: float) -> None:
+    def _turn_with_chest(self, dt: float) -> None:
         """What the waist cannot take over of the chest's rotation turns the arms along with the chest."""
         rest = _NO_TURN
-        if chest is not None and not self._settings.level:
-            rest = rotations.multiply(self._stepper.torso, rotations.inverse(chest.rotation))
+        if self._chest.state == FOLLOWING and not self._settings.level:
+            wanted = self._stepper.wish.chest.rotation
+            rest = rotations.multiply(self._stepper.state.torso, rotations.inverse(wanted))
         elif self._rest is _NO_TURN:
             return
         change = rotations.log(rotations.multiply(rest, rotations.inverse(self._rest)))
@@ -387,31 +387,47 @@ class Retargeter:
         else:
             self._rest = rotations.multiply(rotations.exp(change * (REST_RATE * dt / angle)), self._rest)
 
-    def _arm_plan(self, arm: _Arm, side: str, time: float, dt: float) -> ArmPlan:
-        target = arm.follower.target(time, dt)
+    def _wish_arm(self, index: int, side: str, arm: _Arm, time: float, dt: float) -> None:
+        wish, follower = self._stepper.wish, arm.follower
+        target = follower.target(time, dt, wish.arms[index])
         if self._rest is not _NO_TURN:
-            turned_target(self._rest, target, arm.turned)
-            target = arm.turned
-        arm.target = target
+            turned_target(self._rest, target)
         if self._settings.clutched:
-            self._hold_anchor(arm, side)
-        share = min((time - arm.follower.engaged_at) / SOFT_START, 1.0)
-        return ArmPlan(target, arm.bend, share, arm.follower.progress(time))
+            self._hold_anchor(follower, side, target)
+        wish.bends[index] = arm.bend
+        wish.shares[index] = min((time - follower.engaged_at) / SOFT_START, 1.0)
+        wish.joined[index] = follower.progress(time)
 
-    def _hold_anchor(self, arm: _Arm, side: str) -> None:
+    def _hold_anchor(self, follower: PoseFollower, side: str, target: Target) -> None:
         """Clutched, the target runs no farther away from the arm's reach than `windup`: the anchor slides."""
-        assert arm.target is not None
-        shoulder = self._stepper.arms[side].shoulder
-        away = arm.target.position - shoulder
+        away = target.position - self._stepper.arms[side].points[SHOULDER]
         distance = math.sqrt(float(away @ away))
         excess = distance - self._settings.reach_hard * self.body.arms[side].reach - self._settings.windup
         if excess > 0.0:
-            arm.follower.slide(-(rotations.matrix(self._rest).T @ (away * (excess / distance))))
+            follower.slide(-(rotations.matrix(self._rest).T @ (away * (excess / distance))))
 
-    def _error(self, side: str, arm: _Arm) -> WristError:
-        if not self._follows(arm) or arm.target is None:
+    def _error(self, index: int, arm: _Arm) -> WristError:
+        if arm.follower.state != FOLLOWING or self._stepper.wish.shares[index] < 0.0:
             return WristError()
-        at = self._stepper.arms[side]
-        difference = arm.target.position - at.wrist
-        angle = rotations.angle(at.rotation, arm.target.rotation)
+        at, target = self._stepper.state.arms[index], self._stepper.wish.arms[index]
+        difference = target.position - at.points[WRIST]
+        angle = rotations.angle(at.rotation, target.rotation)
         return WristError(math.sqrt(float(difference @ difference)), angle)
+
+
+def warm_up(robot: Robot, settings: Settings) -> None:
+    """Have everything compiled (or read from the cache) that a retargeter runs: the first time takes half a minute."""
+    upright = OperatorCalibration(
+        0.6, 0.19, 0.2, from_joints=False, heading_from_pelvis=False, chest=True, chest_neutral=_NO_TURN, head=True
+    )
+    retargeter = Retargeter(robot, settings, upright)
+    retargeter.start({})
+    for index in range(6):
+        frame = OperatorFrame(stamp=10_000_000 * (index + 1), sequence=index)
+        frame.set("head", np.array([0.0, 0.0, 1.6]))
+        frame.set("torso", np.array([0.0, 0.0, 1.3]))
+        for side, y in (("left", 0.2), ("right", -0.2)):
+            frame.set(f"{side}_wrist", np.array([0.3, y, 1.2]))
+            frame.hand(side).engaged = index > 1
+        retargeter.update(frame)
+        retargeter.tick(frame.stamp)

@@ -56,7 +56,9 @@ class RetargetingNode(Node):
         }
         # State
         robot = humanoid_description.load(robot_config, urdf)
-        self._retargeter = Retargeter(robot, Settings(**values))
+        settings = Settings(**values)
+        retargeting.warm_up(robot, settings)
+        self._retargeter = Retargeter(robot, settings)
         self._pacer = Pacer(round(1e9 / rate))
         self._frame_stamp: int | None = None  # of the newest frame, its own [ns]
         self._frame_arrival = 0  # the same, when it came, ROS time [ns]

@@ -1,22 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
 """The robot's upper body in motion: from where the wrists, chest and head are wanted to one step of the joints that
-keeps every limit. Limits, tasks, solver and guard in the order in which a step passes them."""
+keeps every limit.
+
+A step is two compiled parts with the solver between them: `_plan` makes limits and tasks a quadratic program, `_take`
+lets its answer through the guard and moves.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
-from humanoid_teleop import arm_tasks
-from humanoid_teleop.arm_solver import ArmSolver
-from humanoid_teleop.arm_tasks import ArmPlace, Gains, Task, arm_task, find_arm, turning_rate
-from humanoid_teleop.collision import SelfCollision
+from humanoid_teleop import arm_solver
+from humanoid_teleop.arm_solver import add_arm, add_bounds
+from humanoid_teleop.arm_tasks import (
+    RATE,
+    ROWS,
+    TURN_RATE,
+    ArmFrames,
+    ArmPlace,
+    Gains,
+    Program,
+    arm_place,
+    arm_task,
+    find_arm,
+    turning_rate,
+)
+from humanoid_teleop.collision import Links, SelfCollision, could_stop, watch
 from humanoid_teleop.compiled import compiled, to_quaternion
-from humanoid_teleop.follower import Target
+from humanoid_teleop.follower import Target, no_target
 from humanoid_teleop.kinematics import Chain, Frame, Pose, locate, pose_of, update
 from humanoid_teleop.limits import braking_box
+from humanoid_teleop.operator import SIDES
 from humanoid_teleop.settings import Settings
 from humanoid_teleop.upper_body import UpperBody
 
@@ -24,29 +42,80 @@ TURN_DAMPING = 1e-4  # squared, of a rotation that the waist or neck cannot take
 BACK_OFF = (1.0, 0.7, 0.4, 0.2)  # shares of a step that the guard tries between it and full braking
 
 
-@dataclass
-class ArmPlan:
-    """What an arm is to do in a step.
+class Body(NamedTuple):
+    """What does not change.
 
     Attributes:
-        target: Where the wrist is wanted, from the chest, base axes.
-        bend: See arm_tasks.arm_task.
-        share: 0..1 of the wanted rate that is taken on.
-        joined: 0..1 how far the arm has joined the person.
+        chain: The joints.
+        arms: Left and right.
+        torso: Frame of the chest.
+        head: Frame of the head.
+        chest: Middle between the shoulders in the torso frame (3,) [m].
+        waist: Numbers of the waist's joints.
+        neck: Of the neck's.
+        home: (n,) [rad].
+        lower: Limits (n,) [rad].
+        upper: (n,) [rad].
+        velocity: (n,) [rad/s].
+        acceleration: (n,) [rad/s2].
+        posture_weight: Squared (n,).
     """
 
-    target: Target
-    bend: np.ndarray
-    share: float
-    joined: float
+    chain: Chain
+    arms: tuple[ArmFrames, ArmFrames]
+    torso: Frame
+    head: Frame
+    chest: np.ndarray
+    waist: np.ndarray
+    neck: np.ndarray
+    home: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    velocity: np.ndarray
+    acceleration: np.ndarray
+    posture_weight: np.ndarray
 
 
-@dataclass
-class TurnPlan:
-    """Where the chest or the head is wanted to face, base axes, and the 0..1 of the wanted rate that is taken on."""
+class State(NamedTuple):
+    """Where the body is: joints (n,) [rad], velocities (n,) [rad/s], pose, arms, and where chest and head face (4,)."""
 
-    target: Target
-    share: float
+    q: np.ndarray
+    v: np.ndarray
+    pose: Pose
+    arms: tuple[ArmPlace, ArmPlace]
+    torso: np.ndarray
+    head: np.ndarray
+
+
+class Wish(NamedTuple):
+    """Where the body is wanted at the end of a step, base axes. What has no share brakes.
+
+    Attributes:
+        arms: Wrists from the chest, left and right.
+        bends: See arm_tasks.arm_task (2, 3).
+        chest: Only its rotation.
+        head: Only its rotation.
+        shares: Of arms left and right, chest, head (4,): 0..1 of the wanted rate that is taken on; negative: none.
+        joined: 0..1 how far each arm has joined the person (2,).
+    """
+
+    arms: tuple[Target, Target]
+    bends: np.ndarray
+    chest: Target
+    head: Target
+    shares: np.ndarray
+    joined: np.ndarray
+
+
+class Weights(NamedTuple):
+    """Of settings.py."""
+
+    posture_rate: float
+    smoothness: float
+    collision_recovery: float
+    collision_acceleration: float
+    collision_near: float
+    collision_slack: float
 
 
 class Stepper:
@@ -58,186 +127,262 @@ class Stepper:
 
     Attributes:
         limits: That are kept.
-        q: Joint positions (n,) [rad].
-        v: Velocities of the last step (n,) [rad/s].
+        state: Where the robot is.
         arms: Where each arm is, by side.
-        torso: Rotation of the torso frame, quaternion xyzw (4,).
-        head: Of the head frame.
+        wish: To be filled before a step.
+        collision: Of the links.
         failed: Steps for which the solver had no answer: braked.
         guarded: Steps that the guard cut back.
     """
 
     def __init__(self, body: UpperBody, settings: Settings) -> None:
-        self._body = body
-        self._collide = settings.collision
-        self._slack = settings.collision_slack
         self.limits = replace(
             body.limits,
             velocity=settings.velocity_share * body.limits.velocity,
             acceleration=settings.acceleration_share * body.limits.acceleration,
         )
-        limits = self.limits
-        ends = limits.lower, limits.upper, limits.acceleration
-        watched = settings.collision_distance, settings.collision_near, settings.collision_acceleration
-        self.collision = SelfCollision(body.model, body.geometry, body.home, ends, *watched)
-        self._solver = ArmSolver(
-            settings.posture_weight**2 * body.posture_weights,
-            settings.smoothness**2,
-            settings.collision_recovery,
-            settings.collision_acceleration,
+        limits, size = self.limits, len(body.home)
+        self._body = Body(
+            chain=body.chain,
+            arms=(body.arms["left"].frames, body.arms["right"].frames),
+            torso=body.torso_frame,
+            head=body.head_frame,
+            chest=body.chest,
+            waist=body.waist,
+            neck=body.neck,
+            home=body.home,
+            lower=limits.lower,
+            upper=limits.upper,
+            velocity=limits.velocity,
+            acceleration=limits.acceleration,
+            posture_weight=settings.posture_weight**2 * body.posture_weights,
         )
-        self._posture_rate = settings.posture_rate
-        shared = {name: getattr(settings, name) for name in Gains._fields if not name.startswith("reach")}
-        self._gains = {
-            side: Gains(
-                **shared, reach_soft=settings.reach_soft * arm.reach, reach_hard=settings.reach_hard * arm.reach
-            )
-            for side, arm in body.arms.items()
-        }
-        self._error_rate = settings.error_rate
-        self._chain = body.chain
-        self._pose = pose_of(self._chain)
-        self.arms: dict[str, ArmPlace] = {side: arm_tasks.arm_place() for side in body.arms}
-        self._tasks: dict[str, Task] = {side: arm_tasks.task(len(arm.joints)) for side, arm in body.arms.items()}
-        self._frames = {side: arm.frames for side, arm in body.arms.items()}
-        self.torso, self.head = np.zeros(4), np.zeros(4)
-        self.q, self.v = body.home.copy(), np.zeros(len(body.home))
-        self._low, self._high, self._brake = (np.zeros(len(body.home)) for _ in range(3))
+        values = {name: getattr(settings, name) for name in Gains._fields if not name.startswith("reach")}
+        soft, hard = settings.reach_soft, settings.reach_hard
+        left, right = (
+            Gains(**values, reach_soft=soft * body.arms[side].reach, reach_hard=hard * body.arms[side].reach)
+            for side in SIDES
+        )
+        self._gains = left, right
+        self._weights = Weights(*(float(getattr(settings, name)) for name in Weights._fields))
+        self.collision = SelfCollision(
+            body.model, body.geometry, body.home, (limits.lower, limits.upper), settings.collision_distance
+        )
+        self._collide = settings.collision
+        self._program = arm_solver.program(sum(len(body.arms[side].joints) for side in SIDES))
+        places = arm_place(), arm_place()
+        self.arms: dict[str, ArmPlace] = dict(zip(SIDES, places))
+        self.state = State(body.home.copy(), np.zeros(size), pose_of(body.chain), places, np.zeros(4), np.zeros(4))
+        self.wish = Wish(
+            (no_target(), no_target()), np.zeros((2, 3)), no_target(), no_target(), np.full(4, -1.0), np.zeros(2)
+        )
+        self._wanted, self._brake = np.zeros(size), np.zeros(size)
+        self._counts = np.zeros(2, dtype=np.int64)
         self.failed = self.guarded = 0
-        self.start(self.q)
+        self.start(self.state.q)
 
     def start(self, q: np.ndarray) -> None:
         """Begin, at rest, at a configuration (n,) [rad]."""
-        self.q, self.v = q, np.zeros(len(q))
-        self._place()
+        self.state.q[:], self.state.v[:] = q, 0.0
         self.collision.reset(q)
-        self._near = self.collision.moved(self._pose, 1.0)
+        _settle(self._body, self.state)
+        near = self._weights.collision_near, self._weights.collision_acceleration
+        watch(self._body.chain, self.state.pose, self.collision.parts(), 1.0, *near)
 
-    def step(self, arms: dict[str, ArmPlan], chest: TurnPlan | None, head: TurnPlan | None, dt: float) -> None:
-        """Move for dt [s]. What has no plan brakes."""
-        limits = self.limits
-        braking_box(
-            self.q,
-            self.v,
+    def step(self, dt: float) -> None:
+        """Move for dt [s] as wished."""
+        body, state, links = self._body, self.state, self.collision.parts()
+        rows, program, counts = self._collide, self._program, self._counts
+        _plan(
+            body,
+            state,
+            self.wish,
+            self._gains,
+            self._weights,
+            links,
+            rows,
             dt,
-            limits.lower,
-            limits.upper,
-            limits.velocity,
-            limits.acceleration,
-            self._low,
-            self._high,
+            self._wanted,
             self._brake,
+            program,
+            counts,
         )
-        wanted, waist_rate = self._brake.copy(), np.zeros(3)
-        if chest is not None:
-            self._turn(self._body.waist, self.torso, chest, waist_rate, dt, wanted)
-        rates_of(self._chain, self._pose, self._body.waist, wanted, waist_rate)
-        if head is not None:
-            self._turn(self._body.neck, self.head, head, waist_rate, dt, wanted)
-        tasks, posture, joined = [], np.zeros(len(wanted)), 0.0
-        for side, plan in arms.items():
-            frames, task = self._frames[side], self._tasks[side]
-            arm_task(
-                self._chain,
-                self._pose,
-                frames,
-                self.arms[side],
-                plan.target,
-                plan.bend,
-                waist_rate,
-                plan.share,
-                plan.joined,
-                self._gains[side],
-                dt,
-                task,
-            )
-            gain = self._posture_rate * plan.joined
-            posture[frames.joints] = gain * (self._body.home - self.q)[frames.joints]
-            tasks.append((frames.joints, task))
-            joined = max(joined, plan.joined)
-        near = self._near
-        solved = self._solver.solve(
-            tasks,
-            posture,
-            self.v,
-            self._low,
-            self._high,
-            wanted,
-            near if self._collide else type(near)(near.pair[:0], near.distance[:0], near.gradient[:0]),
-            self.collision.pairs.least,
-            joined,
-            dt,
-        )
-        if solved is None:
+        size, count = counts.tolist()
+        answer = arm_solver.solve(program, size, count) if size else program.gradient
+        if answer is None:
             self.failed += 1
-            solved = self._brake
-        self._move(self._guarded(solved, dt), dt)
+            answer, self._wanted[:] = self._brake[program.columns], self._brake
+        reaches = self.collision.reaches
+        fine = _take(
+            body, state, self._weights, links, reaches, rows, dt, answer, self._wanted, self._brake, program, size
+        )
+        self.guarded += not fine
 
     def at_rest(self, side: str) -> None:
         """Forget what was asked of an arm."""
-        self.arms[side].rate[:] = 0.0
-        self.arms[side].turn_rate[:] = 0.0
-
-    def _guarded(self, v: np.ndarray, dt: float) -> np.ndarray:
-        """The step, cut back towards braking as far as it must be for the robot to stop before links touch."""
-        if not self._collide:
-            return v
-        for share in BACK_OFF:
-            tried = v if share == 1.0 else self._brake + share * (v - self._brake)
-            if self.collision.could_stop(self.q, tried, dt, self._slack):
-                return tried
-            self.guarded += share == 1.0
-        return self._brake.copy()
-
-    def _move(self, v: np.ndarray, dt: float) -> None:
-        q, limits = self.q, self.limits
-        moved = q + v * dt
-        inside = (q >= limits.lower) & (q <= limits.upper)
-        self.q = np.where(inside, np.minimum(np.maximum(moved, limits.lower), limits.upper), moved)
-        self.v = v
-        self._place()
-        self._near = self.collision.moved(self._pose, dt)
-
-    def _place(self) -> None:
-        update(self._chain, self.q, self._pose)
-        for side, place in self.arms.items():
-            find_arm(self._frames[side], self._pose, place)
-        facing(self._pose, self._body.torso_frame, self.torso)
-        facing(self._pose, self._body.head_frame, self.head)
-
-    def _turn(
-        self, joints: np.ndarray, at: np.ndarray, plan: TurnPlan, carried: np.ndarray, dt: float, v: np.ndarray
-    ) -> None:
-        """Velocities of the waist or neck, into v, towards where it should face; `carried` turns it anyhow."""
-        rate = np.empty(3)
-        braking = 0.5 * float(self.limits.acceleration[joints].min(initial=math.inf))
-        turning_rate(at, plan.target, self._error_rate, braking, dt, rate)
-        rate = plan.share * rate - carried
-        home = self._posture_rate * (self._body.home - self.q)
-        turn_joints(self._chain, self._pose, joints, rate, home, self._low, self._high, v)
+        self.arms[side].points[RATE : TURN_RATE + 1] = 0.0
 
 
 @compiled
-def facing(pose: Pose, frame: Frame, out: np.ndarray) -> None:
-    """Quaternion (4,) of a frame."""
+def _settle(body: Body, state: State) -> None:
+    """Places of a configuration."""
+    update(body.chain, state.q, state.pose)
+    for side in range(2):
+        find_arm(body.arms[side], body.torso, body.chest, state.pose, state.arms[side])
     turned, place = np.empty((3, 3)), np.empty(3)
-    locate(pose, frame, turned, place)
-    to_quaternion(turned, out)
+    locate(state.pose, body.torso, turned, place)
+    to_quaternion(turned, state.torso)
+    locate(state.pose, body.head, turned, place)
+    to_quaternion(turned, state.head)
 
 
 @compiled
-def rates_of(chain: Chain, pose: Pose, joints: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-    """Turn rate (3,) [rad/s] that some joints' velocities give what is beyond them."""
-    for k in range(3):
-        out[k] = 0.0
-    for i in range(joints.shape[0]):
-        if not chain.slides[joints[i] + 1]:
+def _plan(
+    body: Body,
+    state: State,
+    wish: Wish,
+    gains: tuple[Gains, Gains],
+    weights: Weights,
+    links: Links,
+    collide: bool,
+    dt: float,
+    wanted: np.ndarray,
+    brake: np.ndarray,
+    program: Program,
+    counts: np.ndarray,
+) -> None:
+    """Velocities of waist and neck into `wanted`, the arms' program, and how many variables and rows that has."""
+    chain, pose, n = body.chain, state.pose, state.q.shape[0]
+    low, high, home_rate = np.empty(n), np.empty(n), np.empty(n)
+    braking_box(state.q, state.v, dt, body.lower, body.upper, body.velocity, body.acceleration, low, high, brake)
+    for j in range(n):
+        wanted[j] = brake[j]
+        home_rate[j] = weights.posture_rate * (body.home[j] - state.q[j])
+    waist_rate, rate = np.zeros(3), np.empty(3)
+    error_rate = gains[0].error_rate
+    if wish.shares[2] >= 0.0:
+        braking = _half_braking(body, body.waist)
+        turning_rate(state.torso, wish.chest, error_rate, braking, dt, rate)
+        for k in range(3):
+            rate[k] *= wish.shares[2]
+        _turn_joints(chain, pose, body.waist, rate, home_rate, low, high, wanted)
+    for i in range(body.waist.shape[0]):
+        row = body.waist[i] + 1
+        if not chain.slides[row]:
             for k in range(3):
-                out[k] += v[joints[i]] * pose.axis[joints[i] + 1, k]
+                waist_rate[k] += wanted[row - 1] * pose.axis[row, k]
+    if wish.shares[3] >= 0.0:
+        turning_rate(state.head, wish.head, error_rate, _half_braking(body, body.neck), dt, rate)
+        for k in range(3):
+            rate[k] = wish.shares[3] * rate[k] - waist_rate[k]
+        _turn_joints(chain, pose, body.neck, rate, home_rate, low, high, wanted)
+    size, joined = 0, 0.0
+    for side in range(2):
+        arm = body.arms[side]
+        if wish.shares[side] < 0.0:
+            continue
+        jacobian, rates = np.empty((ROWS, arm.joints.shape[0])), np.empty(ROWS)
+        damping = arm_task(
+            chain,
+            pose,
+            arm,
+            state.arms[side],
+            wish.arms[side],
+            wish.bends[side],
+            waist_rate,
+            wish.shares[side],
+            wish.joined[side],
+            gains[side],
+            dt,
+            jacobian,
+            rates,
+        )
+        for i in range(arm.joints.shape[0]):
+            home_rate[arm.joints[i]] *= wish.joined[side]
+        add_arm(
+            jacobian,
+            rates,
+            damping,
+            arm.joints,
+            home_rate,
+            body.posture_weight,
+            state.v,
+            weights.smoothness**2,
+            size,
+            program,
+        )
+        size += arm.joints.shape[0]
+        joined = max(joined, wish.joined[side])
+    recovery = weights.collision_recovery * joined
+    pairs = links.near.used[0] if collide else 0
+    counts[0] = size
+    counts[1] = add_bounds(
+        links.near,
+        pairs,
+        links.pairs.least,
+        low,
+        high,
+        wanted,
+        recovery,
+        weights.collision_acceleration,
+        dt,
+        size,
+        program,
+    )
 
 
 @compiled
-def turn_joints(
+def _take(
+    body: Body,
+    state: State,
+    weights: Weights,
+    links: Links,
+    reaches: np.ndarray,
+    collide: bool,
+    dt: float,
+    answer: np.ndarray,
+    wanted: np.ndarray,
+    brake: np.ndarray,
+    program: Program,
+    size: int,
+) -> bool:
+    """Take the step with the arms' `answer`, cut back towards braking as far as it must be for the robot to stop before
+    links touch; whether it passed whole."""
+    n = state.q.shape[0]
+    for i in range(size):
+        wanted[program.columns[i]] = min(max(answer[i], program.lower[i]), program.upper[i])
+    fine, trial = True, np.empty(n)
+    for share in BACK_OFF:
+        for j in range(n):
+            trial[j] = brake[j] + share * (wanted[j] - brake[j])
+        fine = not collide or could_stop(
+            body.chain, links, reaches, state.q, trial, body.acceleration, dt, weights.collision_slack
+        )
+        if fine:
+            break
+    for j in range(n):
+        moved = trial[j] if fine else brake[j]
+        inside = body.lower[j] <= state.q[j] <= body.upper[j]
+        state.q[j] += moved * dt
+        state.v[j] = moved
+        if inside:  # rounding
+            state.q[j] = min(max(state.q[j], body.lower[j]), body.upper[j])
+    _settle(body, state)
+    watch(body.chain, state.pose, links, dt, weights.collision_near, weights.collision_acceleration)
+    return fine and share == 1.0
+
+
+@compiled
+def _half_braking(body: Body, joints: np.ndarray) -> float:
+    """Half of what the weakest of some joints brakes with [rad/s2]."""
+    weakest = math.inf
+    for i in range(joints.shape[0]):
+        weakest = min(weakest, body.acceleration[joints[i]])
+    return 0.5 * weakest
+
+
+@compiled
+def _turn_joints(
     chain: Chain,
     pose: Pose,
     joints: np.ndarray,

@@ -142,9 +142,7 @@ class UpperBody:
             joints=joints,
             wrist=Frame(held.row, np.ascontiguousarray(held.turned @ measured.wrist_from_operator), held.place),
             elbow=bent,
-            torso=self.torso_frame,
             shoulder=np.array(measured.shoulder),
-            chest=self.chest,
             moves_elbow=self.chain.above[bent.row, joints],
         )
         return Arm(

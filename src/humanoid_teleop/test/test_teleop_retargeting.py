@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from humanoid_core import rotations
 from humanoid_core.errors import HumanoidError
 from humanoid_teleop import retargeting
+from humanoid_teleop.arm_tasks import ELBOW, WRIST
 from humanoid_teleop.follower import FOLLOWING, HOLDING, IDLE
 from humanoid_teleop.motion import mirrored
 from humanoid_teleop.operator import SIDES
@@ -220,7 +221,7 @@ def test_lifting_the_clutch_and_coming_back_ratchets_nothing_in(robot, settings,
 
 
 def wrist(session: Session, side: str) -> np.ndarray:
-    return session.retargeter._stepper.arms[side].wrist.copy()
+    return session.retargeter._stepper.arms[side].points[WRIST].copy()
 
 
 @pytest.mark.parametrize("how", ["lost", "silent", "not a number"])
@@ -362,7 +363,7 @@ def test_turning_and_moving_the_tracking_space_changes_nothing(robot, settings, 
         session = Session(robot, settings, person)
         session.engage()
         runs.append(session.run(150, sway))
-    assert runs[1] == pytest.approx(runs[0], abs=1e-5)  # rounding, through the filters
+    assert runs[1] == pytest.approx(runs[0], abs=1e-4)  # rounding, and the solver's 1e-6 rad/s
 
 
 def test_the_sign_and_length_of_quaternions_do_not_matter(robot, settings, new_person):
@@ -375,7 +376,7 @@ def test_the_sign_and_length_of_quaternions_do_not_matter(robot, settings, new_p
         session = Session(robot, settings, new_person())
         session.engage()
         runs.append(session.run(100, sway, change))
-    assert runs[1] == pytest.approx(runs[0], abs=1e-6)
+    assert runs[1] == pytest.approx(runs[0], abs=1e-4)  # rounding, and the solver's 1e-6 rad/s
 
 
 def test_same_input_same_bytes(robot, settings, new_person):
@@ -443,7 +444,7 @@ def test_the_elbow_goes_where_the_persons_goes(session, side):
         return frame
 
     def elbow_place():
-        return session.retargeter._stepper.arms[side].elbow.copy()
+        return session.retargeter._stepper.arms[side].points[ELBOW].copy()
 
     session.engage()
     session.run(250)
