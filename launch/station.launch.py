@@ -27,8 +27,8 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             "operator",
             default_value="scripted",
-            choices=["scripted", "bvh", "webxr", "none"],
-            description="Operator device: a scripted person, a motion-capture file, a headset, or none (your own)",
+            choices=["scripted", "bvh", "natnet", "mvn", "webxr", "none"],
+            description="Operator device: a scripted person, a motion-capture file, OptiTrack, Xsens, a headset, none",
         ),
         DeclareLaunchArgument("motion", default_value="", description="BVH file for operator:=bvh"),
         DeclareLaunchArgument(
@@ -64,6 +64,17 @@ def generate_launch_description() -> LaunchDescription:
             IfCondition(EqualsSubstitution(operator, "bvh")),
             file=LaunchConfiguration("motion"),
             autostart=LaunchConfiguration("operator_autostart"),
+        ),
+        *(
+            include(
+                "mocap",
+                "humanoid_teleop",
+                IfCondition(EqualsSubstitution(operator, protocol)),
+                protocol=protocol,
+                skeleton=skeleton,
+                trace=LaunchConfiguration("trace"),
+            )
+            for protocol, skeleton in (("natnet", "motive"), ("mvn", "mvn"))
         ),
         include(
             "webxr",

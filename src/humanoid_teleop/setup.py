@@ -23,8 +23,9 @@ setup(
     entry_points={
         "console_scripts": [
             "bvh_player = humanoid_teleop.bvh_player_node:main",
+            "mocap = humanoid_teleop.mocap_node:main",
+            "replay_motion = humanoid_teleop.replay_motion:main",
             "retargeting = humanoid_teleop.retargeting_node:main",
-            "retarget_bvh = humanoid_teleop.retarget_bvh:main",
             "scripted_operator = humanoid_teleop.scripted_operator_node:main",
             "webxr = humanoid_teleop.webxr_node:main",
         ]

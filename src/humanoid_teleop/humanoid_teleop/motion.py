@@ -59,7 +59,7 @@ class SkeletonMap:
         for name in self.parts:
             if name not in PART_INDEX:
                 raise ValueError(f"body part {name!r}, which is none of {', '.join(BODY_PARTS)}")
-        _axes(self.forward, self.up)
+        axes(self.forward, self.up)
         for name, part in self.parts.items():
             if (part.x is None) != (part.z is None):
                 raise ValueError(f"only one of x and z for {name}")
@@ -186,7 +186,7 @@ def operator_motion(bvh: Bvh, skeleton: SkeletonMap, start: float = 0.0, duratio
         )
 
     span = slice(first, first + frames)
-    tracking_from_file = _axes(skeleton.forward, skeleton.up).T
+    tracking_from_file = axes(skeleton.forward, skeleton.up).T
     scale = skeleton.metres_per_unit or _unit_from_stature(bvh, skeleton)
     joint_positions, joint_rotations = bvh.poses()
     joint_positions = scale * joint_positions @ tracking_from_file.T
@@ -200,7 +200,7 @@ def operator_motion(bvh: Bvh, skeleton: SkeletonMap, start: float = 0.0, duratio
         index = PART_INDEX[name]
         positions[:, index] = joint_positions[:, bvh.index(part.joint)]
         x, z = (skeleton.forward, skeleton.up) if part.x is None or part.z is None else (part.x, part.z)
-        turns[:, index] = joint_rotations[:, bvh.index(part.rotation_joint or part.joint)] @ _axes(x, z)
+        turns[:, index] = joint_rotations[:, bvh.index(part.rotation_joint or part.joint)] @ axes(x, z)
         validity[index] = TRACKED
 
     facing = turns[0, PART_INDEX["pelvis"]][:, 0]
@@ -229,7 +229,7 @@ def mirrored(frame: OperatorFrame) -> OperatorFrame:
     return out
 
 
-def _axes(x: np.ndarray, z: np.ndarray) -> np.ndarray:
+def axes(x: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Rotation (3, 3) whose columns are the axes x, y = z cross x, z.
 
     Raises:

@@ -36,7 +36,11 @@ def test_retargeting():
 
 @pytest.mark.parametrize(
     ("node", "of_the_launch_file"),
-    [("bvh_player", {"file", "skeletons"}), ("webxr", {"port", "task", "instruction", "trace"})],
+    [
+        ("bvh_player", {"file", "skeletons"}),
+        ("webxr", {"port", "task", "instruction", "trace"}),
+        ("mocap", {"protocol", "skeleton", "trace"}),
+    ],
 )
 def test_devices(node, of_the_launch_file):
     source = (PACKAGE / "humanoid_teleop" / f"{node}_node.py").read_text()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from humanoid_core import rotations
 from humanoid_teleop.operator import INFERRED, LOST, PART_INDEX, TRACKED, OperatorFrame
 from humanoid_teleop.webxr import packet
-from humanoid_teleop.webxr.clock import STEP, Estimate, TwoWayClock
+from humanoid_core.two_way import STEP, Estimate, TwoWayClock
 from humanoid_teleop.webxr.packet import PACKET, PacketError
 from humanoid_teleop.webxr.session import HeadsetSession, SessionSettings
 

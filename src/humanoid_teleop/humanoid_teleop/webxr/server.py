@@ -26,7 +26,7 @@ from aiohttp import WSMsgType, web
 from humanoid_core.certificate import server_context
 from humanoid_core.errors import HumanoidError
 from humanoid_core.pairing import Pairing, PairingError
-from humanoid_teleop.webxr.clock import Estimate, TwoWayClock
+from humanoid_core.two_way import Estimate, TwoWayClock
 from humanoid_teleop.webxr.packet import PACKET, PacketError
 
 PAGE = Path(__file__).parent / "page"

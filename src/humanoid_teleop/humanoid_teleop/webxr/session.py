@@ -13,7 +13,7 @@ import numpy as np
 from humanoid_core import rotations
 from humanoid_teleop.operator import LOST, SIDES, TRACKED, Hand, OperatorFrame
 from humanoid_teleop.webxr import packet
-from humanoid_teleop.webxr.clock import Estimate
+from humanoid_core.two_way import Estimate
 
 SOURCE = "webxr"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The headset's clock against the host's, from questions and answers."""
+"""A device's clock against the host's, from questions and answers: for devices that can be asked (headset, NatNet)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STEP = 50_000_000  # [ns] a clock that is off by more than this, beyond the exch
 
 @dataclass(frozen=True)
 class Estimate:
-    """Headset clock minus host clock, and half of the round trip it was found by, which bounds its error [ns]."""
+    """Device clock minus host clock, and half of the round trip it was found by, which bounds its error [ns]."""
 
     offset: int
     uncertainty: int
@@ -21,7 +21,7 @@ class Estimate:
 class TwoWayClock:
     """Offset by the fastest of the last exchanges, after the clock filter of NTP (RFC 5905, section 10).
 
-    The host asks at one time, the headset answers with its own, the host receives at another: whatever the two ways
+    The host asks at one time, the device answers with its own, the host receives at another: whatever the two ways
     took, the offset lies within half a round trip of the middle. A clock that is set is noticed by the first
     exchange after it, which then stands alone.
     """
@@ -30,7 +30,7 @@ class TwoWayClock:
         self._exchanges: deque[Estimate] = deque(maxlen=EXCHANGES)
 
     def add(self, asked: int, answered: int, received: int) -> None:
-        """Take one exchange in: host, headset and host time [ns]; one that cannot be is ignored."""
+        """Take one exchange in: host, device and host time [ns]; one that cannot be is ignored."""
         if received < asked:
             return
         fresh = Estimate(answered - (asked + received) // 2, (received - asked) // 2)
