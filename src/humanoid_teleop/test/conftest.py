@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,9 @@ from humanoid_core import rotations
 from humanoid_description import Robot
 from humanoid_teleop.operator import SIDES, TRACKED, Hand, OperatorFrame
 from humanoid_teleop.settings import Settings, load_settings
+
+# What the tests share stands beside them and belongs to no package.
+sys.path.append(str(Path(__file__).parent))
 
 WORKSPACE = Path(__file__).resolve().parents[3]
 PACKAGE = Path(__file__).resolve().parents[1]
