@@ -44,8 +44,8 @@ class View:
 
     azimuth: float = 0.6
     elevation: float = 0.2
-    distance: float = 5.2
-    height: float = 0.86
+    distance: float = 5.8
+    height: float = 0.88
     fov_y: float = 0.40
 
 
