@@ -33,6 +33,7 @@ from humanoid_interfaces.srv import StartEpisode, StopEpisode
 from humanoid_recorder.folders import leftovers
 from humanoid_recorder.recorder_node import RecorderNode
 from humanoid_recorder.scan import scan
+from humanoid_recorder.settings import Request
 from humanoid_recorder.sidecar import read_episode
 from humanoid_recorder.verification import verify
 
@@ -43,13 +44,13 @@ DEADLINE = 20.0  # [s]
 class Cell:
     """A recorder, a robot that publishes, and a person who calls services."""
 
-    def __init__(self, out: Path, topics: Path, simulated: bool = False) -> None:
+    def __init__(self, out: Path, topics: Path, simulated: bool = False, **changes: object) -> None:
         rclpy.init()
         defaults = yaml.safe_load((ROOT / "config" / "recorder.yaml").read_text())["/**/recorder"]["ros__parameters"]
         values = {**defaults, "out": str(out), "topics": str(topics), "robot_name": "g1", "discovery_period": 0.05}
-        values.update(disk_start=0, disk_floor=0, use_sim_time=simulated)
-        overrides = [Parameter(name, value=value) for name, value in values.items()]
-        self.recorder = RecorderNode(namespace="/g1", parameter_overrides=overrides)
+        values.update(disk_start=0, disk_floor=0, use_sim_time=simulated, **changes)
+        self.overrides = [Parameter(name, value=value) for name, value in values.items()]
+        self.recorder = RecorderNode(namespace="/g1", parameter_overrides=self.overrides)
         self.person = Node("person", namespace="/g1")
         self.joints = ros.publisher(self.person, endpoints.JOINT_STATES)
         self.description = ros.publisher(self.person, endpoints.ROBOT_DESCRIPTION)
@@ -99,7 +100,7 @@ def cell(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Cell]:
         "  - {name: late/*}\n"
         "  - {name: annotations, repeat: never}\n"
     )
-    made = Cell(tmp_path / "out", topics, simulated=getattr(request, "param", False))
+    made = Cell(tmp_path / "out", topics, **getattr(request, "param", {}))
     yield made
     made.person.destroy_node()
     made.recorder.destroy_node()
@@ -155,7 +156,7 @@ def test_a_required_topic_that_nobody_publishes_is_a_warning(cell):
     cell.until(lambda: any("joint_states: required, but nobody publishes it" in line for line in lines))
 
 
-@pytest.mark.parametrize("cell", [True], indirect=True)
+@pytest.mark.parametrize("cell", [{"simulated": True}], indirect=True)
 def test_simulated_time_is_that_of_the_arrival_however_late_it_is_taken(cell):
     clock = ros.publisher(cell.person, endpoints.CLOCK)
     cell.activate()
@@ -190,6 +191,89 @@ def test_a_publisher_that_offers_less_is_heard_all_the_same(cell):
     cell.until(lambda: cell.count("joint_states") == 1)
     cell.publish_joints(5)
     cell.until(lambda: cell.count("joint_states") == 6)
+
+
+@pytest.mark.parametrize("cell", [{"simulated": True, "post_roll": 2.0, "pre_roll": 3.0}], indirect=True)
+def test_pre_and_post_roll_are_in_the_bag(cell):
+    clock = ros.publisher(cell.person, endpoints.CLOCK)
+    cell.activate()
+    cell.until(cell.hears("joint_states"))
+    cell.until(lambda: clock.get_subscription_count() == 2 and cell.joints.get_subscription_count() == 1)
+
+    def tick(second: int) -> None:
+        clock.publish(Clock(clock=Time(sec=second)))
+        cell.publish_joints(1)
+
+    for second in range(1, 11):
+        tick(second)
+        cell.until(lambda second=second: cell.count("joint_states") == second)
+    cell.until(lambda: cell.recorder.get_clock().now().nanoseconds == 10**10)
+    assert cell.call(endpoints.RECORDER_START, task="a").success
+    client = ros.client(cell.person, endpoints.RECORDER_STOP)
+    cell.until(client.service_is_ready)
+
+    def go_on() -> None:  # the service waits for the clock, which somebody else has to turn
+        for second in range(11, 16):
+            tick(second)
+
+    real = cell.recorder._listener.wait_until
+    cell.recorder._listener.wait_until = lambda *arguments: (go_on(), real(*arguments))
+    future = client.call_async(StopEpisode.Request(outcome=1))
+    cell.until(future.done)
+    episode = read_episode(Path(future.result().path))
+    assert (episode.start_ns, episode.end_ns, episode.duration) == (10**10, 10**10, 0.0)
+    assert (episode.pre_roll, episode.post_roll) == (3.0, 2.0)
+    with Reader(Path(future.result().path)) as reader:
+        stamps = [stamp // 10**9 for _, stamp, _ in reader.messages()]
+    assert stamps[:4] == [7, 8, 9, 10]
+    assert 12 in stamps
+
+
+def test_another_type_on_a_recorded_topic_is_a_problem_of_the_episode(cell):
+    cell.activate()
+    cell.until(cell.hears("joint_states"))
+    context = Context()  # one participant cannot have both types
+    rclpy.init(context=context)
+    other = Node("other", namespace="/g1", context=context)
+    other.create_publisher(String, "joint_states", 10)
+    try:
+        cell.until(lambda: cell.recorder._recorder.complaints)
+        assert cell.call(endpoints.RECORDER_START, task="a").success
+        folder = Path(cell.call(endpoints.RECORDER_STOP, outcome=0).path)
+    finally:
+        other.destroy_node()
+        context.try_shutdown()
+    assert any("published as std_msgs/msg/String too" in problem for problem in read_episode(folder).problems)
+
+
+def test_two_robots_record_side_by_side(cell, tmp_path):
+    other = RecorderNode(namespace="/g2", parameter_overrides=[*cell.overrides, Parameter("robot_name", value="g2")])
+    joints = cell.person.create_publisher(JointState, "/g2/joint_states", 100)
+    cell.executor.add_node(other)
+    try:
+        for node in (cell.recorder, other):
+            assert node.trigger_configure().value == node.trigger_activate().value == 97
+        cell.until(lambda: joints.get_subscription_count() == 1 and cell.joints.get_subscription_count() == 1)
+        cell.until(lambda: "/g2/joint_states" in other._recorder.topics)
+        paths = []
+        for node in (cell.recorder, other):
+            recording = node._recorder.start(Request("a"), node.get_clock().now().nanoseconds)
+            paths.append(recording.staging.final)
+        cell.publish_joints(3)
+        for _ in range(5):
+            joints.publish(JointState(name=["b"]))
+        counts = cell.recorder._recorder.topics["/g1/joint_states"], other._recorder.topics["/g2/joint_states"]
+        cell.until(lambda: cell.recorder._recorder.counter(counts[0]).received == 3)
+        cell.until(lambda: other._recorder.counter(counts[1]).received == 5)
+        for node in (cell.recorder, other):
+            node._recorder.stop("success", "", node.get_clock().now().nanoseconds)
+    finally:
+        other.destroy_node()
+    assert [path.parts[-3] for path in paths] == ["g1", "g2"]
+    assert [{t.name: t.written for t in read_episode(path).topics} for path in paths] == [
+        {"/g1/joint_states": 3, "/g1/robot_description": 0, "/g1/annotations": 0},
+        {"/g2/joint_states": 5, "/g2/annotations": 0},
+    ]
 
 
 def test_readme_lists_the_parameters(cell):
