@@ -8,7 +8,7 @@ native = Extension(
     "humanoid_safety._native",
     ["humanoid_safety/csrc/kernel.c"],
     depends=glob("humanoid_safety/csrc/*.h"),
-    extra_compile_args=["-O3", "-std=c99", "-ffp-contract=off"],
+    extra_compile_args=["-O3", "-std=c99", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"],
     libraries=["m"],
 )
 

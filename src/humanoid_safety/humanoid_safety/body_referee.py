@@ -98,30 +98,31 @@ class BodyReferee:
             for i, joints_above in enumerate(moved):
                 if joints_above & watched and not joints_above & fingers:
                     self._pairs.append((i, len(self._links) - 1, surroundings_distance))
-        self._fixed = set(solids)
         self._balls = np.array([_ball(form) for form in self._forms])
 
     def judge(self, commands: np.ndarray, dt: float, before: np.ndarray | None = None) -> Verdict:
         """Look at commands (steps, n) [rad] that are dt apart; `before` (n,): the one before them, for speeds."""
-        poses = self._poses(commands if before is None else np.vstack([before, commands]))
-        rotation, centre = poses
-        used = sorted({i for a, b, _ in self._pairs for i in (a, b)})
-        travelled = np.zeros((len(self._links), len(rotation[0])))
-        for i in used:
+        rows = commands if before is None else np.vstack([before, commands])
+        memory: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        rotation, centre = {}, {}
+        travelled = np.zeros((len(self._links), len(rows)))
+        for i in sorted({i for a, b, _ in self._pairs for i in (a, b)}):
+            turn, origin = self._chain(self._links[i], rows, memory)
+            rotation[i], centre[i] = turn @ self._places[i][:3, :3], origin + turn @ self._places[i][:3, 3]
             turned = np.einsum("tij,tij->t", rotation[i][1:], rotation[i][:-1])
             angle = np.arccos(np.clip(0.5 * (turned - 1.0), -1.0, 1.0))
             shift = np.linalg.norm(np.diff(centre[i], axis=0), axis=1)
             if np.isfinite(self._balls[i]):
                 travelled[i, 1:] = np.cumsum(shift + self._balls[i] * angle)
         nearest, pair, worst = np.inf, ("", ""), 0.0
-        near = np.zeros(len(rotation[0]), dtype=bool)
+        near = np.zeros(len(rows), dtype=bool)
         for a, b, least in self._pairs:
-            apart, row, rows = travelled[a] + travelled[b], 0, len(near)
-            far = np.linalg.norm(centre[a] - centre[b], axis=1) - self._balls[a] - self._balls[b]
-            while row < rows:
+            apart, row, count = travelled[a] + travelled[b], 0, len(near)
+            far = self._at_least(a, b, rotation, centre)
+            while row < count:
                 if far[row] > least + 0.05:
                     later = far[row:] <= least + 0.05
-                    row = row + int(np.argmax(later)) if later.any() else rows
+                    row = row + int(np.argmax(later)) if later.any() else count
                     continue
                 distance = self._distance(a, b, rotation, centre, row)
                 if distance < nearest:
@@ -134,33 +135,42 @@ class BodyReferee:
                 row = max(row + 1, int(np.searchsorted(apart, apart[row] + max(clear, 0.0), side="right")))
         fast, fastest = np.zeros(len(near), dtype=bool), {}
         for frame, limit in self._speeds.items():
-            points = self._chain(frame, commands if before is None else np.vstack([before, commands]))[1]
+            points = self._chain(frame, rows, memory)[1]
             speed = np.linalg.norm(np.diff(points, axis=0, prepend=points[:1]), axis=1) / dt
             fastest[frame] = float(speed.max() / limit)
             fast |= speed > limit * (1.0 + 1e-9)
         return Verdict(nearest, pair, int(near.sum()), worst, fastest, int(fast.sum()))
 
-    def _distance(self, a: int, b: int, rotation: list[np.ndarray], centre: list[np.ndarray], row: int) -> float:
+    def _at_least(self, a: int, b: int, rotation: dict[int, np.ndarray], centre: dict[int, np.ndarray]) -> np.ndarray:
+        """Lower bounds of a pair's distances, (steps,) [m]: the larger shape against the ball around the other."""
+        if self._balls[a] > self._balls[b]:
+            a, b = b, a
+        at = np.matmul((centre[a] - centre[b])[:, None, :], rotation[b])[:, 0, :]
+        form = self._forms[b]
+        if isinstance(form, coal.Halfspace):
+            return np.full(len(at), -np.inf)
+        if isinstance(form, coal.Box):
+            off = np.maximum(np.abs(at) - form.halfSide, 0.0)
+        elif isinstance(form, (coal.Capsule, coal.Cylinder)):
+            off = at.copy()
+            off[:, 2] = np.maximum(np.abs(at[:, 2]) - form.halfLength, 0.0)
+        else:
+            off = at
+        thick = 0.0 if isinstance(form, coal.Box) else form.radius
+        return np.asarray(np.linalg.norm(off, axis=1) - thick - self._balls[a])
+
+    def _distance(
+        self, a: int, b: int, rotation: dict[int, np.ndarray], centre: dict[int, np.ndarray], row: int
+    ) -> float:
         result = coal.DistanceResult()
         poses = [coal.Transform3s(rotation[i][row], centre[i][row]) for i in (a, b)]
         coal.distance(self._forms[a], poses[0], self._forms[b], poses[1], coal.DistanceRequest(), result)
         return float(result.min_distance)
 
-    def _poses(self, commands: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Rotation (steps, 3, 3) and centre (steps, 3) of every shape."""
-        memory: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        rotations, centres = [], []
-        for link, place in zip(self._links, self._places):
-            rotation, origin = self._chain(link, commands, memory)
-            rotations.append(rotation @ place[:3, :3])
-            centres.append(origin + rotation @ place[:3, 3])
-        return rotations, centres
-
     def _chain(
-        self, link: str, commands: np.ndarray, memory: dict[str, tuple[np.ndarray, np.ndarray]] | None = None
+        self, link: str, commands: np.ndarray, memory: dict[str, tuple[np.ndarray, np.ndarray]]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Pose of a link in the base frame: the URDF's joints one after the other."""
-        memory = {} if memory is None else memory
+        """Pose of a link in the base frame, (steps, 3, 3) and (steps, 3): the URDF's joints one after the other."""
         if link in memory:
             return memory[link]
         joint = self._by_child.get(link)

@@ -161,7 +161,8 @@ class Limiter:
         if not self._began:
             self._began = True
             self._native["request"][:] = np.clip(request, self._native["lower"], self._native["upper"])
-            self._native["request_moved"][:] = self._native["request_change"][:] = 0.0
+            for name in ("request_moved", "request_change", "smooth_moved", "smooth_change"):
+                self._native[name][:] = 0.0
         return self._step(request, self._asked, speed * self.period)
 
     def stop(self) -> np.ndarray:

@@ -14,9 +14,10 @@ from humanoid_safety.body_model import SLACK, BodyModel
 from humanoid_safety.errors import NotBuilt
 from humanoid_safety.limits import JointLimits
 
-_SIZES = ("n", "nodes", "pairs", "points", "columns", "longest", "last", "known_last")
-_NUMBERS = ("guide", "buffer", "tolerance", "slack", "gravity", "period")
+_SIZES = ("n", "nodes", "pairs", "points", "columns", "longest", "last", "known_last", "looked", "shift")
+_NUMBERS = ("guide", "buffer", "tolerance", "slack", "smoothing", "gravity", "period")
 _SHY = 1.0 - 1e-9  # share of a limit that is used: sums of many steps round
+_SMOOTHING = 0.012  # [s] time constant of the motion of a request that is not kept up with
 _MOST_JOINTS = 256  # room on the kernel's stack
 
 
@@ -31,13 +32,14 @@ class _Struct(ctypes.Structure):
             for name in (
                 # joints that may be commanded
                 *("fastest", "brake", "jerk", "catch_brake", "catch_jerk", "torque_limit", "lower", "upper"),
-                *("position", "moved", "change", "request", "request_moved", "request_change", "taken", "torque"),
+                *("position", "moved", "change", "request", "request_moved", "request_change"),
+                *("smooth_moved", "smooth_change", "taken", "torque"),
                 *("reasons", "caught"),
                 # tree of joints
                 *("parent", "column", "slides", "still", "node_R", "node_t", "axis", "multiplier", "offset"),
                 *("mass", "com", "inertia", "other"),
                 # bodies, pairs, points
-                *("body_node", "body_kind", "first", "second", "pair_reason", "point_node", "moving", "place"),
+                *("body_node", "body_kind", "first", "second", "pair_reason", "point_node", "moving", "place", "ends"),
                 *("body_half", "body_radius", "body_ball", "body_R", "body_t", "lever", "least", "allowed", "bound"),
                 *("point_at", "point_lever", "point_fastest"),
                 # room to work in
@@ -47,6 +49,7 @@ class _Struct(ctypes.Structure):
                     "known",
                     "safe",
                     "found",
+                    "total",
                     "poses",
                     "here",
                     "near",
@@ -104,7 +107,8 @@ class Native:
             **{
                 name: np.zeros(n)
                 for name in (
-                    *("position", "moved", "change", "request", "request_moved", "request_change", "taken", "torque"),
+                    *("position", "moved", "change", "request", "request_moved", "request_change"),
+                    *("smooth_moved", "smooth_change", "taken", "torque"),
                     *("aim", "wanted", "stopped", "trial"),
                 )
             },
@@ -121,13 +125,15 @@ class Native:
             "way": np.zeros((longest, columns)),
             # the stop found good last, and distances kept at least along it and along the one looked at now
             "known": np.zeros((longest, columns)),
+            "total": np.zeros(columns),
+            "ends": np.zeros(columns, dtype=np.int32),
             "safe": np.zeros(pairs),
             "found": np.zeros(pairs),
             "poses": np.zeros((longest, nodes, 12)),
             "here": np.zeros((nodes, 12)),
             "near": np.zeros((64, columns + 2)),
             "spatial": np.zeros((nodes, 15 + 12)),
-            "posed": np.zeros(longest + n, dtype=np.uint8),
+            "posed": np.zeros(longest, dtype=np.uint8),
         }
         self.struct = _Struct(
             n=n,
@@ -140,6 +146,7 @@ class Native:
             buffer=body.settings.buffer,
             tolerance=body.settings.tolerance,
             slack=SLACK,
+            smoothing=np.exp(-period / _SMOOTHING),
             gravity=9.81,
             period=period,
         )

@@ -10,19 +10,13 @@ enum { POSITION = 1, VELOCITY = 2, ACCELERATION = 4, JERK = 8, COLLISION = 16, T
 static const double FAR = 0.05;  // [m] pairs whose balls are further apart than this need no closer look
 enum { ROUNDS = 3, HALVINGS = 4, SWEEPS = 4 };
 
-#ifdef COUNTING
-long counted[8];
-#define COUNT(i) counted[i]++
-#else
-#define COUNT(i)
-#endif
-
 typedef struct {
-  int32_t n, nodes, pairs, points, columns, longest, last, known_last;
-  double guide, buffer, tolerance, slack, gravity, period;
+  int32_t n, nodes, pairs, points, columns, longest, last, known_last, looked, shift;
+  double guide, buffer, tolerance, slack, smoothing, gravity, period;
   // Joints that may be commanded, n each
   double *fastest, *brake, *jerk, *catch_brake, *catch_jerk, *torque_limit, *lower, *upper;
-  double *position, *moved, *change, *request, *request_moved, *request_change, *taken, *torque;
+  double *position, *moved, *change, *request, *request_moved, *request_change, *smooth_moved, *smooth_change;
+  double *taken, *torque;
   uint32_t *reasons;
   uint8_t *caught;
   // Tree of joints
@@ -30,11 +24,11 @@ typedef struct {
   uint8_t *slides, *still;
   double *node_R, *node_t, *axis, *multiplier, *offset, *mass, *com, *inertia, *other;
   // Bodies, pairs, points
-  int32_t *body_node, *body_kind, *first, *second, *pair_reason, *point_node, *moving, *place;
+  int32_t *body_node, *body_kind, *first, *second, *pair_reason, *point_node, *moving, *place, *ends;
   double *body_half, *body_radius, *body_ball, *body_R, *body_t, *lever, *least, *allowed, *bound;
   double *point_at, *point_lever, *point_fastest;
   // Room to work in
-  double *path, *way, *known, *safe, *found, *poses, *here, *near, *aim, *wanted, *stopped, *trial, *spatial;
+  double *path, *way, *known, *safe, *found, *total, *poses, *here, *near, *aim, *wanted, *stopped, *trial, *spatial;
   uint8_t *posed, *held, *fresh;
 } Limiter;
 
@@ -51,13 +45,15 @@ static int inside(const Limiter *L, int i, double change) {
 }
 
 // Next change that follows a request: onto it where it can be kept up with, else nearer to it such that the rest of the
-// way, relative to the moving request, can be braked with the share for catching up.
+// way, relative to the request's smoothed motion, can be braked with the share for catching up.
 static double following(const Limiter *L, int i, double request, int *onto) {
-  double step = request - L->request[i], aim = step - L->request_moved[i], A = L->catch_brake[i], J = L->catch_jerk[i];
-  double e = L->position[i] - L->request[i], w = L->moved[i] - L->request_moved[i];
-  double z = L->change[i] - L->request_change[i], land = -e - w, after = w + land;
+  double A = L->catch_brake[i], J = L->catch_jerk[i], u = L->moved[i], c = L->change[i];
+  double e = L->position[i] - L->request[i], w = u - L->request_moved[i];
+  double z = c - L->request_change[i], land = -e - w, after = w + land;
   *onto = fabs(land - z) <= J && fabs(after) <= J && fabs(after + land) <= J;
-  if (*onto) return (request - L->position[i]) - L->moved[i];
+  if (*onto) return (request - L->position[i]) - u;
+  double aim = L->smooth_change[i];
+  e = L->position[i] + L->smooth_moved[i] - request, w = u - L->smooth_moved[i], z = c - aim;
   double low = clamped(z - J, -A, A), high = clamped(z + J, -A, A);
   for (int k = 0; k < 12; k++) {
     double middle = 0.5 * (low + high), v = w + middle;
@@ -65,6 +61,19 @@ static double following(const Limiter *L, int i, double request, int *onto) {
     else high = middle;
   }
   return aim + 0.5 * (low + high);
+}
+
+// Takes note of a joint's request: its last steps, and its motion smoothed (an alpha-beta filter, critically damped,
+// without lag at constant acceleration).
+static void note_request(Limiter *L, int i, double request) {
+  double step = request - L->request[i], keep = L->smoothing, guess = L->smooth_moved[i] + L->smooth_change[i];
+  double off = fabs(step) > 1.5 * L->fastest[i] ? 0.0 : step - guess;  // a jump is no motion
+  double most = L->brake[i] - L->catch_brake[i];  // the rest of the acceleration is for catching up
+  L->smooth_moved[i] = clamped(guess + (1.0 - keep * keep) * off, -L->fastest[i], L->fastest[i]);
+  L->smooth_change[i] = clamped(L->smooth_change[i] + (1.0 - keep) * (1.0 - keep) * off, -most, most);
+  L->request_change[i] = step - L->request_moved[i];
+  L->request_moved[i] = step;
+  L->request[i] = request;
 }
 
 // The joint's next position towards a request (or towards rest), inside its own limits; `stopped`: that of the stop.
@@ -75,7 +84,7 @@ static void joint_step(Limiter *L, int i, int follows, double cap) {
   L->stopped[i] = clamped(p + (u + rest), L->lower[i], L->upper[i]);
   L->wanted[i] = L->stopped[i];
   if (!follows) return;
-  double low = fmax(fmax(c - J, -A), -braking_step(U + u, J)), high = fmin(fmin(c + J, A), braking_step(U - u, J));
+  double low = most_of(most_of(c - J, -A), -braking_step(U + u, J)), high = least_of(least_of(c + J, A), braking_step(U - u, J));
   wanted = following(L, i, L->aim[i], &onto);
   if (!L->caught[i] && cap < U) wanted = clamped(wanted, -braking_step(cap + u, J), braking_step(cap - u, J));
   double cut = low > high ? rest : clamped(wanted, low, high);
@@ -152,7 +161,6 @@ static double roughly(const Limiter *L, int row, int pair) {
 }
 
 static double pair_distance(const Limiter *L, int row, int pair, double *normal, double *on_a, double *on_b) {
-  COUNT(2);
   Pose a, b;
   body_pose(L, row, L->first[pair], &a);
   body_pose(L, row, L->second[pair], &b);
@@ -162,7 +170,6 @@ static double pair_distance(const Limiter *L, int row, int pair, double *normal,
 
 static void pose_row(Limiter *L, int row) {
   if (L->posed[row]) return;
-  COUNT(3);
   L->posed[row] = 1;
   pose_nodes(L, L->path + (size_t)row * L->n, (Pose *)L->poses + (size_t)row * L->nodes, 1);
 }
@@ -177,7 +184,7 @@ static double measured(Limiter *L, int pair) {
     // A pair that starts too near may not come nearer, and no nearer again once it is further away. Where joints that
     // are not commanded brought it nearer, it may stay.
     double now = L->bound[pair];
-    L->allowed[pair] = fmin(L->least[pair], now < L->allowed[pair] ? now : fmax(L->allowed[pair], now - L->tolerance));
+    L->allowed[pair] = least_of(L->least[pair], now < L->allowed[pair] ? now : most_of(L->allowed[pair], now - L->tolerance));
   }
   return L->bound[pair];
 }
@@ -214,30 +221,32 @@ static void levers_now(const Limiter *L, int node, const double *centre, double 
 }
 
 // Whether the commands `x` and the stop from there keep every distance and every point's speed; joints that break one
-// are marked in `mask`. Row k of `path` is the command k periods later, `way` what each joint has travelled by then.
+// are marked in `mask` (without it the first one settles it). Row k of `path` is the command k periods later, `way` what
+// each joint has travelled by then; joints whose command is as in the last look keep theirs.
 static int keeps(Limiter *L, const double *x, uint8_t *mask) {
-  COUNT(0);
-  int n = L->n, m = L->columns, last = 0, good = 1;
-  double total[256];
-  int ends[256];
-  memcpy(L->path, x, n * sizeof *x);
+  int n = L->n, m = L->columns, last = 0, good = 1, *ends = L->ends;
+  double *total = L->total;
   for (int g = 0; g < m; g++) {
     int i = L->moving[g], k = 0;
-    double u = x[i] - L->position[i], c = u - L->moved[i], at = x[i], gone = fabs(u);
-    L->way[g] = gone;
-    while ((u != 0.0 || c != 0.0) && k + 1 < L->longest) {
-      c = stop_change(u, c, L->brake[i], L->jerk[i]);
-      u += c;
-      at += u;
-      gone += fabs(u);
-      k++;
-      L->path[(size_t)k * n + i] = at;
-      L->way[(size_t)k * m + g] = gone;
+    if (!L->looked || x[i] != L->path[i]) {
+      double u = x[i] - L->position[i], c = u - L->moved[i], at = x[i], gone = fabs(u);
+      L->path[i] = at;
+      L->way[g] = gone;
+      while ((u != 0.0 || c != 0.0) && k + 1 < L->longest) {
+        c = stop_change(u, c, L->brake[i], L->jerk[i]);
+        u += c;
+        at += u;
+        gone += fabs(u);
+        k++;
+        L->path[(size_t)k * n + i] = at;
+        L->way[(size_t)k * m + g] = gone;
+      }
+      ends[g] = k;
+      total[g] = gone;
     }
-    ends[g] = k;
-    total[g] = gone;
-    if (k > last) last = k;
+    if (ends[g] > last) last = ends[g];
   }
+  L->looked = 1;
   for (int g = 0; g < m; g++)
     for (int k = ends[g] + 1; k <= last; k++) {
       L->path[(size_t)k * n + L->moving[g]] = L->path[(size_t)ends[g] * n + L->moving[g]];
@@ -247,10 +256,10 @@ static int keeps(Limiter *L, const double *x, uint8_t *mask) {
   L->last = last;
   // How far this stop strays from the one that was found good last: what was found then holds less that much.
   double stray[256] = {0.0};
-  for (int k = 0; k <= last || k < L->known_last; k++) {
+  for (int k = 0; k <= last || k + L->shift <= L->known_last; k++) {
     const double *now = L->path + (size_t)(k < last ? k : last) * n;
-    const double *then = L->known + (size_t)(k + 1 < L->known_last ? k + 1 : L->known_last) * m;
-    for (int g = 0; g < m; g++) stray[g] = fmax(stray[g], fabs(now[L->moving[g]] - then[g]));
+    const double *then = L->known + (size_t)(k + L->shift < L->known_last ? k + L->shift : L->known_last) * m;
+    for (int g = 0; g < m; g++) stray[g] = most_of(stray[g], fabs(now[L->moving[g]] - then[g]));
   }
   for (int p = 0; p < L->pairs; p++) {
     const double *lever = L->lever + (size_t)p * m;
@@ -267,7 +276,7 @@ static int keeps(Limiter *L, const double *x, uint8_t *mask) {
     double must = L->allowed[p], clear = L->bound[p] - must, wanted = 0.9 * clamped(clear, 0.0, L->slack), gone = 0.0;
     L->found[p] = INFINITY;
     for (int k = -1; clear >= wanted;) {
-      double step = fmax(0.5 * clear, fmin(clear, L->slack));
+      double step = most_of(0.5 * clear, least_of(clear, L->slack));
       int low = k + 1, high = last + 1;
       while (low < high) {
         int middle = (low + high) / 2;
@@ -276,20 +285,20 @@ static int keeps(Limiter *L, const double *x, uint8_t *mask) {
         if (reach - gone > step) high = middle;
         else low = middle + 1;
       }
-      L->found[p] = fmin(L->found[p], must + clear - step);
+      L->found[p] = least_of(L->found[p], must + clear - step);
       if (low > last) break;
       k = low;
       gone = 0.0;
       for (int g = 0; g < m; g++) gone += own[g] * L->way[(size_t)k * m + g];
       pose_row(L, k);
-      COUNT(1);
       clear = roughly(L, k, p) - must;
       double normal[3], on_a[3], on_b[3];
       if (clear < FAR) clear = pair_distance(L, k, p, normal, on_a, on_b) - must;
-      L->found[p] = fmin(L->found[p], must + clear);
+      L->found[p] = least_of(L->found[p], must + clear);
     }
     if (clear < wanted) {
       L->found[p] = -INFINITY;
+      if (!mask) return 0;
       hold(L, lever, mask, L->pair_reason[p]);
       good = 0;
     }
@@ -304,7 +313,6 @@ static int keeps(Limiter *L, const double *x, uint8_t *mask) {
       double reach = 0.0;
       for (int g = 0; g < m; g++) reach += own[g] * (L->way[(size_t)k * m + g] - (k ? L->way[(size_t)(k - 1) * m + g] : 0.0));
       if (reach <= most) continue;
-      COUNT(4);
       if (known != k - 1) {
         if (k) pose_row(L, k - 1);
         placed(node_pose(L, k - 1, node), L->point_at + 3 * q, before);
@@ -315,6 +323,7 @@ static int keeps(Limiter *L, const double *x, uint8_t *mask) {
       memcpy(before, now, sizeof now);
       known = k;
       if (dot(gap, gap) > most * most) {
+        if (!mask) return 0;
         hold(L, lever, mask, VELOCITY);
         good = 0;
         break;
@@ -424,7 +433,7 @@ static double load(Limiter *L, const double *x) {
     cross(own[j].t, force, tmp);
     for (int i = 0; i < 3; i++) f[3 * parent + i] += force[i], t[3 * parent + i] += moment[i] + tmp[i];
   }
-  for (int i = 0; i < L->n; i++) worst = fmax(worst, fabs(L->torque[i]) / L->torque_limit[i]);
+  for (int i = 0; i < L->n; i++) worst = most_of(worst, fabs(L->torque[i]) / L->torque_limit[i]);
   return worst;
 }
 
@@ -444,6 +453,7 @@ static void remember(Limiter *L) {
     for (int g = 0; g < L->columns; g++)
       L->known[(size_t)k * L->columns + g] = L->path[(size_t)k * L->n + L->moving[g]];
   L->known_last = L->last;
+  L->shift = 0;
   memcpy(L->safe, L->found, L->pairs * sizeof(double));
 }
 
@@ -464,15 +474,18 @@ static void together(Limiter *L) {
     blend(L, 0.0);
   }
   double low = 0.0, high = 1.0;
-  uint8_t *ignored = L->posed + L->longest;
+  if (good) remember(L);
   for (int k = 0; k < HALVINGS; k++) {
     blend(L, 0.5 * (low + high));
-    if (keeps(L, L->trial, ignored)) low = 0.5 * (low + high);
-    else high = 0.5 * (low + high);
+    int kept = keeps(L, L->trial, 0);
+    if (kept) remember(L);
+    *(kept ? &low : &high) = 0.5 * (low + high);
+    good |= kept;
   }
   blend(L, low);
   memcpy(L->wanted, L->trial, L->n * sizeof(double));
-  keeps(L, L->wanted, ignored);
+  if (good) return;
+  keeps(L, L->wanted, L->held);  // the stop's next step, whatever is found on it
   remember(L);
 }
 
@@ -481,14 +494,13 @@ static void together(Limiter *L) {
 static void lighter(Limiter *L) {
   double worst = load(L, L->wanted), best = 1.0;
   if (worst <= 1.0) return;
-  uint8_t *ignored = L->posed + L->longest;
   for (int i = 0; i < L->n; i++) {
     if (fabs(L->torque[i]) > L->torque_limit[i]) L->reasons[i] |= TORQUE;
     L->held[i] = 1;
   }
   for (int k = 3; k >= 0; k--) {
     blend(L, 0.25 * k);
-    if (k && L->columns && !keeps(L, L->trial, ignored)) continue;
+    if (k && L->columns && !keeps(L, L->trial, 0)) continue;
     double now = load(L, L->trial);
     if (now < worst) worst = now, best = 0.25 * k;
     if (now <= 1.0) break;
@@ -496,7 +508,7 @@ static void lighter(Limiter *L) {
   blend(L, best);
   if (best < 1.0) memcpy(L->wanted, L->trial, L->n * sizeof(double));
   if (best < 1.0 && L->columns) {
-    keeps(L, L->wanted, ignored);
+    keeps(L, L->wanted, L->held);
     remember(L);
   }
   load(L, L->wanted);
@@ -519,6 +531,8 @@ void limiter_look(Limiter *L, int all, int anew) {
 void limiter_step(Limiter *L, const double *request, const uint8_t *follows, double cap) {
   int n = L->n;
   memset(L->held, 0, n);
+  L->looked = 0;
+  L->shift = 1;
   if (L->columns) limiter_look(L, 0, 0);
   for (int i = 0; i < n; i++) L->aim[i] = follows[i] ? clamped(request[i], L->lower[i], L->upper[i]) : L->position[i];
   if (L->columns) guide(L);
@@ -542,14 +556,11 @@ void limiter_step(Limiter *L, const double *request, const uint8_t *follows, dou
         if (fabs(c - L->change[i]) >= L->jerk[i] - slack) L->reasons[i] |= JERK;
       }
       if (x == L->aim[i]) L->caught[i] = 1;
-      double step = L->aim[i] - L->request[i];
-      L->request_change[i] = step - L->request_moved[i];
-      L->request_moved[i] = step;
-      L->request[i] = L->aim[i];
+      note_request(L, i, L->aim[i]);
     } else {
       L->request[i] = x;
-      L->request_change[i] = c;
-      L->request_moved[i] = u;
+      L->request_change[i] = L->smooth_change[i] = c;
+      L->request_moved[i] = L->smooth_moved[i] = u;
     }
     L->position[i] = x;
     L->moved[i] = u;

@@ -20,13 +20,17 @@ static double fading(double size, double brake) {
   return n * size - 0.5 * brake * n * (n + 1.0);
 }
 
+// As fmin and fmax for numbers, but compiled in place.
+static double least_of(double a, double b) { return a < b ? a : b; }
+static double most_of(double a, double b) { return a > b ? a : b; }
+
 static double clamped(double x, double low, double high) { return x < low ? low : x > high ? high : x; }
 
 // The stop's next change from step u and change c. It is a feedback law: what is left of a stop is the stop from there.
 // The braking law is used one order higher: step u is the way to go, change c the speed, jerk the brake.
 static double stop_change(double u, double c, double A, double J) {
   double wanted = A;  // unless it is time to let the deceleration fade
-  if (fabs(u) < 2.0 * A + A * A / J) wanted = fmin(A, braking_step(fabs(u), J));
+  if (fabs(u) < 2.0 * A + A * A / J) wanted = least_of(A, braking_step(fabs(u), J));
   return clamped(u > 0.0 ? -wanted : wanted, c - J, c + J);
 }
 
