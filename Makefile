@@ -37,6 +37,9 @@ bench: prepare  ## all benchmarks: a table on screen, JSON in build/bench (bench
 bench-%: prepare
 	@$(ENV) python3 -m bench $* $(ARGS)
 
+soak-%: prepare  # hours: soak-recorder
+	@$(ENV) python3 -m bench.$*_soak $(ARGS)
+
 lint: prepare  ## style and types
 	@$(ENV) ruff check . && ruff format --check . && mypy
 

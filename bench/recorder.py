@@ -125,7 +125,8 @@ def record_under_load(
         for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
             request = ChangeState.Request(transition=Transition(id=transition))
             _call(rig, rig.node.create_client(ChangeState, "recorder/change_state"), request)
-        rig.spin(3.0 + PRE_ROLL)  # discovery; the ring fills
+        rig.until_heard("joint_states")
+        rig.spin(2.0 + PRE_ROLL)  # the other topics; the ring fills
         start_client = ros.client(rig.node, endpoints.RECORDER_START)
         stop_client = ros.client(rig.node, endpoints.RECORDER_STOP)
         for number in range(episodes):

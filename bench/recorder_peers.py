@@ -53,7 +53,8 @@ def under_load(name: str, load: list[str], seconds: float, place: Path, domain: 
         "sensors": ["-m", "bench.streams", *load, "--wait", "--counts", str(counts)],
     }
     with Rig(commands, domain) as rig:
-        rig.spin(4.0)
+        rig.until_heard("joint_states")
+        rig.spin(2.0)
         before = rig.cpu()["recorder"]
         rig.spin(seconds)
         share = (rig.cpu()["recorder"] - before) / seconds

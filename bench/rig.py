@@ -105,6 +105,18 @@ class Rig:
             if process.poll() is not None:
                 raise BenchError(f"{name} ended with {process.returncode}: {process.stderr.read()[-500:]}")
 
+    def until_heard(self, topic: str, seconds: float = 60.0) -> None:
+        """Wait until somebody publishes a topic and somebody else listens to it.
+
+        Raises:
+            BenchError: it did not happen in time, or a process ended.
+        """
+        end = time.monotonic() + seconds
+        while not (self.node.count_publishers(topic) and self.node.count_subscribers(topic)):
+            self.spin(0.1)
+            if time.monotonic() > end:
+                raise BenchError(f"nobody publishes or hears {topic} after {seconds:.0f} s")
+
     def cpu(self) -> dict[str, float]:
         """CPU time so far by process [s]."""
         times = {name: process.cpu_times() for name, process in self.processes.items()}
