@@ -42,6 +42,14 @@ def test_sliders_have_the_ranges_of_the_urdf_and_start_at_home() -> None:
     assert next(iter(sliders)) == robot.config.groups["left_arm"][0]  # in the order of the groups
 
 
+def test_wheels_turn_half_a_turn_and_what_mimics_has_no_slider() -> None:
+    robot = humanoid_description.load(humanoid_description.find_config("agibot_g2"))
+    sliders = {slider.name: slider for slider in sliders_of(robot)}
+    assert not set(sliders) & set(robot.mimics)
+    wheel = sliders[robot.config.drive.wheels[0].rolling]
+    assert (wheel.lower, wheel.upper, wheel.home, wheel.group) == (-math.pi, math.pi, 0.0, "wheels")
+
+
 def test_positions_stay_inside_their_ranges_and_go_home() -> None:
     positions = Positions(TWO)
     positions.move({"elbow": 7, "lift": 0.2})
