@@ -46,7 +46,8 @@ def test_wheels_turn_half_a_turn_and_what_mimics_has_no_slider() -> None:
     robot = humanoid_description.load(humanoid_description.find_config("agibot_g2"))
     sliders = {slider.name: slider for slider in sliders_of(robot)}
     assert not set(sliders) & set(robot.mimics)
-    wheel = sliders[robot.group("wheels")[0]]
+    assert robot.config.drive
+    wheel = sliders[robot.config.drive.wheels[0].rolling]
     assert (wheel.lower, wheel.upper, wheel.home, wheel.group) == (-math.pi, math.pi, 0.0, "wheels")
 
 
