@@ -27,8 +27,8 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             "operator",
             default_value="scripted",
-            choices=["scripted", "bvh", "natnet", "mvn", "webxr", "none"],
-            description="Operator device: a scripted person, a motion-capture file, OptiTrack, Xsens, a headset, none",
+            choices=["scripted", "bvh", "natnet", "mvn", "webxr", "handheld", "none"],
+            description="Operator device: a scripted person, a motion-capture file, OptiTrack, Xsens, headset, controllers",
         ),
         DeclareLaunchArgument("motion", default_value="", description="BVH file for operator:=bvh"),
         DeclareLaunchArgument(
@@ -36,6 +36,12 @@ def generate_launch_description() -> LaunchDescription:
             default_value="parcel_sorting",
             choices=names_in("tasks"),
             description="Task of operator:=scripted and of episodes that a headset starts, a file in config/tasks",
+        ),
+        DeclareLaunchArgument(
+            "device",
+            default_value="openxr_controllers",
+            choices=names_in("devices"),
+            description="Make of the devices of operator:=handheld, a file in config/devices",
         ),
         DeclareLaunchArgument("page_port", default_value="8443", description="Port of the page for operator:=webxr"),
         flag("operator_autostart", True, "Start moving at once instead of waiting for the operator/start service"),
@@ -75,6 +81,12 @@ def generate_launch_description() -> LaunchDescription:
                 trace=LaunchConfiguration("trace"),
             )
             for protocol, skeleton in (("natnet", "motive"), ("mvn", "mvn"))
+        ),
+        include(
+            "handheld",
+            "humanoid_teleop",
+            IfCondition(EqualsSubstitution(operator, "handheld")),
+            device=LaunchConfiguration("device"),
         ),
         include(
             "webxr",

@@ -55,6 +55,8 @@ _LATCHED = Qos(depth=1, latched=True)
 OPERATOR_FRAME = Endpoint("operator/frame", "humanoid_interfaces/msg/OperatorFrame", _stream(250))
 OPERATOR_START = Endpoint("operator/start", "std_srvs/srv/Trigger")
 OPERATOR_STOP = Endpoint("operator/stop", "std_srvs/srv/Trigger")
+HANDHELD_POSE = Endpoint("operator/handheld/{part}/pose", "geometry_msgs/msg/PoseStamped", _stream(250))
+HANDHELD_JOY = Endpoint("operator/handheld/{part}/joy", "sensor_msgs/msg/Joy", _stream(250))
 TELEOP_STATUS = Endpoint("teleop/status", "humanoid_interfaces/msg/TeleopStatus")
 
 # Commands

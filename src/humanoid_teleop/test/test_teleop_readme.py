@@ -40,6 +40,7 @@ def test_retargeting():
         ("bvh_player", {"file", "skeletons"}),
         ("webxr", {"port", "task", "instruction", "trace"}),
         ("mocap", {"protocol", "skeleton", "trace"}),
+        ("handheld", {"device"}),
     ],
 )
 def test_devices(node, of_the_launch_file):
