@@ -174,8 +174,7 @@ class RecorderNode(LifecycleNode):
         if self._listener.error is not None:
             raise EpisodeError(f"messages cannot be taken any more: {self._listener.error!r}")
         try:
-            ended = self._recorder.tick(self.get_clock().now().nanoseconds)
-            if ended:
+            if ended := self._recorder.tick(self.get_clock().now().nanoseconds):
                 self.get_logger().error(f"episode ended early: {ended.path}: {'; '.join(ended.problems)}")
         except HumanoidError as error:
             self.get_logger().error(str(error))
@@ -193,7 +192,8 @@ class RecorderNode(LifecycleNode):
             ros.Diagnostics.ERROR if self._recorder.failed else ros.Diagnostics.WARN if warnings else ros.Diagnostics.OK
         )
         word = f"recording {recording.episode.episode_id}" if recording else "idle"
-        self._diagnostics.update(level, "; ".join([word, *warnings]), topics=len(self._recorder.topics))
+        facts = {"topics": len(self._recorder.topics), "queue_high_water": recording.high_water if recording else 0}
+        self._diagnostics.update(level, "; ".join([word, *warnings]), **facts)
 
 
 def main() -> None:

@@ -24,7 +24,15 @@ from humanoid_recorder.errors import BagError, StorageError
 from humanoid_recorder.folders import Staging, is_locked
 from humanoid_recorder.mcap_file import index_bytes, tail_bytes
 from humanoid_recorder.scan import Scan, scan
-from humanoid_recorder.sidecar import FILE, BagReport, Episode, TopicReport, read_episode, write_episode
+from humanoid_recorder.sidecar import (
+    FILE,
+    BagReport,
+    Episode,
+    TopicReport,
+    metadata_of,
+    read_episode,
+    write_episode,
+)
 from humanoid_recorder.sqlite_bag import SUFFIX, scan_sqlite
 from humanoid_recorder.writers import EPISODE_METADATA, METADATA_FILE, file_sha256, write_durably
 
@@ -57,7 +65,7 @@ def recover(part: Path, progress: Progress | None = None) -> Path:
         found = examine(bag, progress)
         cut = 0 if found.finished else found.size - found.good_end
         if not found.finished:
-            _mend(bag, found, _ros_distro(before))
+            _mend(bag, found, before)
         elif before is not None and before.state == "finished" and (part / METADATA_FILE).exists():
             return staging.finish()  # it was whole: only the last rename was missing
         bag = _move_up(part, bag)
@@ -173,7 +181,7 @@ def _serialized(name: str, found: Scan, ros_distro: str) -> str:
     return serialized_metadata(name, summary.start, summary.end, topics, ros_distro, storage)
 
 
-def _mend(bag: Path, found: Scan, ros_distro: str) -> None:
+def _mend(bag: Path, found: Scan, before: Episode | None) -> None:
     """Cut off what is torn, then add the last chunk's missing indices, the metadata and the summary."""
     summary = found.summary
     offset = found.good_end
@@ -184,8 +192,8 @@ def _mend(bag: Path, found: Scan, ros_distro: str) -> None:
         summary.chunks[-1].message_index_length += len(data)
         added += data
     records = {
-        "rosbag2": {"serialized_metadata": _serialized(bag.name, found, ros_distro)},
-        EPISODE_METADATA: {"recovered": "true"},
+        "rosbag2": {"serialized_metadata": _serialized(bag.name, found, _ros_distro(before))},
+        EPISODE_METADATA: {**(metadata_of(before) if before else {}), "recovered": "true"},
     }
     for name, values in records.items():
         builder = RecordBuilder()

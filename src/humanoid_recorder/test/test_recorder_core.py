@@ -365,6 +365,11 @@ def test_killed_process_leaves_an_episode_that_recovers(tmp_path, backend):
     folder = recover(part)
     episode = read_episode(folder)
     assert (episode.state, episode.operator, episode.lost) == ("recovered", "ada", 0)
+    if backend == "mcap":
+        with open(bag_of(folder), "rb") as stream:
+            said = {record.name: record.metadata for record in make_reader(stream).iter_metadata()}
+        assert said["humanoid_episode"].items() >= {"operator": "ada", "recovered": "true"}.items()
+        assert said["humanoid_configuration"] == {"topics.yaml": "topics: []"}
     assert verify(folder) == []
     expected = by_topic(traffic(100_000)[:20_000])
     got = read_with_rosbags(folder)
