@@ -35,7 +35,7 @@ CLOCKS = {  # rate [Hz], jitter sd [s], share of spikes, drift [ppm], runs
     "30 Hz, sd 5 ms, 5 % spikes": (30.0, 5e-3, 0.05, -50.0, 60),
     "100 Hz, sd 1.5 ms, 1 % spikes": (100.0, 1.5e-3, 0.01, 50.0, 24),
     "500 Hz, sd 0.3 ms, 1 % spikes": (500.0, 0.3e-3, 0.01, -30.0, 6),
-    "1 kHz, sd 0.3 ms, 5 % spikes": (1000.0, 0.3e-3, 0.05, 20.0, 5),
+    "1 kHz, sd 0.3 ms, 5 % spikes": (1000.0, 0.3e-3, 0.05, 20.0, 8),
 }
 STEPS = (-0.5, -0.02, 0.02, 0.5)  # [s]
 SKEW_SECONDS = 120.0

@@ -33,9 +33,11 @@ _SAME_CRYSTAL = 2e-6  # ... of one that was known before a step or a silence
 _MAX_DRIFT = 300e-6
 _KNOWN_AFTER_NS = 2_000_000_000
 _KNOWN_SLOTS = 8
-_TAILS = (0.0125, 0.9875)  # of the posterior, what lies between is stated
+_TAILS = (0.01, 0.99)  # of the posterior, what lies between is stated
 _QUARTILE = math.log(4.0 / 3.0)  # of an exponential distribution with mean 1
-_CAP = 8.0  # a slot whose least delay is over this many typical ones was held up as a whole
+_CORE = 3.0  # typical delays of a slot's lowest point are judged by those up to this many of them ...
+_CORE_MEAN = 1.0 - _CORE / math.expm1(_CORE)  # ... whose mean is this, for an exponential distribution with mean 1
+_CAP = 5.0  # a slot whose least delay is over this many typical ones was held up as a whole
 
 _SURE_SLOTS = 20  # before, typical delays are not known well enough to call a slot high
 _STEP_SLOTS = 4  # a step is believed when the minima of so many slots in a row agree
@@ -297,6 +299,8 @@ class ClockModel:
         delays = y - self._slope * t - highest[_MIDDLE]
         quarter = len(t) // 4
         typical = float(np.partition(delays, quarter)[quarter]) / _QUARTILE + 1.0
+        for _ in range(3):
+            typical = min(typical, float(delays[delays <= _CORE * typical].mean()) / _CORE_MEAN + 1.0)
         open_ = delays <= _CAP * typical  # the others were held up as a whole, and say nothing more
         n = int(open_.sum())
         total = float(y[open_].sum()) - slopes * float(t[open_].sum()) - n * highest
