@@ -28,7 +28,7 @@ def generate_launch_description() -> LaunchDescription:
             "operator",
             default_value="scripted",
             choices=["scripted", "bvh", "natnet", "mvn", "webxr", "handheld", "none"],
-            description="Operator device: a scripted person, a motion-capture file, OptiTrack, Xsens, headset, controllers",
+            description="Operator device: a scripted person, motion-capture file, OptiTrack, Xsens, headset, controllers",
         ),
         DeclareLaunchArgument("motion", default_value="", description="BVH file for operator:=bvh"),
         DeclareLaunchArgument(

@@ -35,6 +35,7 @@ KEYS = {
     "mcap": "mcap-ros2-support",  # brings it
     "mcap_ros2": "mcap-ros2-support",
     "mujoco": "python3-mujoco-pip",
+    "numba": "python3-numba",
     "numpy": "python3-numpy",
     "PIL": "python3-pil",
     "psutil": "python3-psutil",
