@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pinocchio as pin
 
-from humanoid_description.config import SIDES
+from humanoid_description.config import SIDES, Hand
 from humanoid_description.errors import DescriptionError
 from humanoid_description.robot import Robot
 from humanoid_description.shapes import Shape, collision_shapes
@@ -27,11 +27,15 @@ class Palm:
         position: Middle of what touches, in the wrist frame (3,) [m].
         size: Of what touches, along the fingers and across them (2,) [m].
         under: From the middle down to the lowest part of the hand, the thumb up [m].
+        thumb: How far anything of the hand, thumb included, stands out beyond what touches [m].
+        grip: Grip value that holds the hand so: 0 open, 1 closed.
     """
 
     position: np.ndarray
     size: np.ndarray
     under: float
+    thumb: float
+    grip: float
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def measure(robot: Robot) -> Measures:
 
 
 def palm(robot: Robot, side: str) -> Palm:
-    """Measure a hand in its pose for pressing (the home pose where it has no fingers), from its collision shapes.
+    """Measure a hand, from its collision shapes, open or closed: whichever is nearer to its pose for pressing.
 
     Raises:
         ConfigError: the configuration has no such arm.
@@ -89,8 +93,9 @@ def palm(robot: Robot, side: str) -> Palm:
     config, arm = robot.config, robot.arm(side)
     model = robot.pinocchio()
     data = model.createData()
-    pressing = dict(config.home) | (dict(config.hands[side].press) if side in config.hands else {})
-    pin.framesForwardKinematics(model, data, robot.q(pressing))
+    hand = config.hands.get(side)
+    grip, pose = _nearest_to_press(hand) if hand is not None else (0.0, {})
+    pin.framesForwardKinematics(model, data, robot.q(dict(config.home) | pose))
     wrist = robot.frame_id(arm.wrist_frame)
     carrier = int(model.frames[wrist].parentJoint)
     operator_from_base = (data.oMf[wrist] * pin.SE3(arm.wrist_from_operator, np.zeros(3))).inverse()
@@ -99,18 +104,19 @@ def palm(robot: Robot, side: str) -> Palm:
     )
     # A gripper has nothing but its thumb and presses with that, closed.
     thumbs = {int(model.getJointId(f.joints[0])) for f in fingers if "thumb" in f.follows and len(fingers) > 1}
-    points = [
-        operator_from_base.homogeneous @ data.oMf[frame].homogeneous @ shape.link_from_shape @ _surface(shape)
-        for shape in collision_shapes(robot.urdf)
-        for frame in [robot.frame_id(shape.link)]
-        for moving in [set(model.supports[model.frames[frame].parentJoint])]
-        if carrier in moving and not thumbs & moving
-    ]
+    points, thumb_points = [], [np.zeros((4, 0))]
+    for shape in collision_shapes(robot.urdf):
+        frame = robot.frame_id(shape.link)
+        moving = set(model.supports[model.frames[frame].parentJoint])
+        if carrier in moving:
+            base_from_shape = data.oMf[frame].homogeneous @ shape.link_from_shape
+            found = operator_from_base.homogeneous @ base_from_shape @ _surface(shape)
+            (thumb_points if thumbs & moving else points).append(found)
     if not points:
         raise DescriptionError(config.name, f"no collision shape beyond {arm.wrist_frame}", "a hand to press with")
-    hand = np.concatenate(points, axis=1)[:3]
-    hand = hand[:, hand[0] > _HAND * hand[0].max()]
-    flat = hand[:, hand[2] < hand[2].min() + _FLAT]
+    flesh, thumb = np.concatenate(points, axis=1)[:3], np.concatenate(thumb_points, axis=1)[:3]
+    flesh = flesh[:, flesh[0] > _HAND * flesh[0].max()]
+    flat = flesh[:, flesh[2] < flesh[2].min() + _FLAT]
     low, high = flat.min(axis=1), flat.max(axis=1)
     middle = np.array((*(0.5 * (low + high))[:2], low[2]))
     # The thumb up, y of the operator's wrist points down on the left hand and up on the right one.
@@ -118,8 +124,16 @@ def palm(robot: Robot, side: str) -> Palm:
     return Palm(
         position=arm.wrist_from_operator @ middle,
         size=(high - low)[:2],
-        under=float((down * (hand[1] - middle[1])).max()),
+        under=float((down * (flesh[1] - middle[1])).max()),
+        thumb=float(max(0.0, (middle[2] - thumb[2]).max(initial=0.0))),
+        grip=grip,
     )
+
+
+def _nearest_to_press(hand: Hand) -> tuple[float, dict[str, float]]:
+    """Grip value and pose, open or closed, that is nearer to the hand's pose for pressing."""
+    apart = [sum((pose[joint] - hand.press[joint]) ** 2 for joint in pose) for pose in (hand.open, hand.closed)]
+    return (0.0, dict(hand.open)) if apart[0] <= apart[1] else (1.0, dict(hand.closed))
 
 
 def _turning_axis(robot: Robot, model: pin.Model, data: pin.Data, otherwise: np.ndarray) -> np.ndarray:

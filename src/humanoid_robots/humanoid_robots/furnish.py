@@ -7,8 +7,9 @@ import mujoco
 import numpy as np
 
 from humanoid_robots import textures
-from humanoid_robots.scene import Bin, Color, Layout, Parcel, Room, Table
+from humanoid_robots.scene import Bin, Color, Layout, Parcel, Room, Table, Worker
 
+FIXED_CAMERA = "overview"
 VISUAL_GROUP = 1  # seen by cameras and LiDAR, touches nothing
 _BOX = mujoco.mjtGeom.mjGEOM_BOX
 _WALL = 0.008  # thickness of a bin's walls [m]
@@ -26,6 +27,7 @@ def furnish(spec: mujoco.MjSpec, layout: Layout) -> None:
         layout: The scene, drawn for one seed.
     """
     _room(spec, layout.scene.room)
+    _bystander(spec, layout.scene.worker)
     for name, table in layout.scene.tables.items():
         _table(spec, name, table)
     for name, item in layout.scene.bins.items():
@@ -73,6 +75,27 @@ def _room(spec: mujoco.MjSpec, room: Room) -> None:
     spec.visual.headlight.ambient = (0.32, 0.32, 0.33)
     spec.visual.headlight.diffuse = (0.10, 0.10, 0.10)
     spec.visual.headlight.specular = (0.0, 0.0, 0.0)
+
+
+def _bystander(spec: mujoco.MjSpec, worker: Worker | None) -> None:
+    """A camera that looks at the worker's table, from as far away as the worker is large."""
+    grown = worker.reach / 0.5 if worker is not None else 1.0
+    shoulders = np.array((0.0, 0.0, worker.shoulder_height if worker is not None else 1.1))
+    here, there = shoulders + grown * np.array((1.45, -1.05, 0.5)), shoulders + grown * np.array((0.12, 0.0, -0.2))
+    camera = spec.worldbody.add_camera(name=FIXED_CAMERA, pos=here, fovy=45.0)
+    camera.mode = mujoco.mjtCamLight.mjCAMLIGHT_FIXED
+    camera.quat = _looking(there - here)
+
+
+def _looking(forward: np.ndarray) -> np.ndarray:
+    """Quaternion wxyz (4,) of a MuJoCo camera that looks along `forward` with the world's z up."""
+    back = -forward / np.linalg.norm(forward)
+    right = np.cross((0.0, 0.0, 1.0), back)
+    right /= np.linalg.norm(right)
+    rotation = np.column_stack([right, np.cross(back, right), back])
+    quaternion = np.empty(4)
+    mujoco.mju_mat2Quat(quaternion, rotation.ravel())
+    return quaternion
 
 
 def _table(spec: mujoco.MjSpec, name: str, table: Table) -> None:

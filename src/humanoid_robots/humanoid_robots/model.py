@@ -11,21 +11,25 @@ from typing import Literal
 import mujoco
 import numpy as np
 
-from humanoid_description import Robot, RobotConfig
+from humanoid_description import Robot, RobotConfig, meshes
 from humanoid_robots.errors import ModelError
 from humanoid_robots.furnish import VISUAL_GROUP, furnish
 from humanoid_robots.scene import Layout
 
 COLLISION_GROUP = 3  # shapes that touch, where a link has others to look at
 HIDDEN_GROUP = 4  # seen by cameras but not by the LiDAR: what it is mounted in
-FIXED_CAMERA = "overview"
+_EYE = "lidar/eye"
 
 # Reflected rotor inertia over rated torque: published figures of the motors of the Unitree G1 lie between 1.2e-4 and
 # 1.8e-4 kg m2 per N m (0.0036 at 25, 0.0102 at 88, 0.0251 at 139 N m). Fingers get a floor that a 1 ms step can carry.
 _ARMATURE_PER_TORQUE = 1.5e-4
 _LEAST_ARMATURE = 5e-4
 
-Base = Literal["fixed", "free"]
+# Of a wheeled base's servos: how heavy a robot they hold critically damped [kg, kg m2], and how stiffly [rad/s].
+_BASE_MASS, _BASE_INERTIA, _BASE_STIFFNESS = 200.0, 20.0, 60.0
+
+Base = Literal["held", "standing", "free"]
+DRIVE_JOINTS = ("base/x", "base/y", "base/yaw")  # of a wheeled base, in the plane of the floor
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Handles:
         dof: Index of each in qvel (n,).
         lower: Ends of the URDF's range (n,) [rad].
         upper: (n,) [rad].
+        actuator: Index of its servo in ctrl (n,).
         effort: Effort limit of the URDF (n,) [N m].
         kp: Position gain (n,) [N m/rad].
         kd: Velocity gain (n,) [N m s/rad].
@@ -47,6 +52,7 @@ class Handles:
     joints: tuple[str, ...]
     qpos: np.ndarray
     dof: np.ndarray
+    actuator: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
     effort: np.ndarray
@@ -59,14 +65,14 @@ class Handles:
         return {name: i for i, name in enumerate(self.joints)}
 
 
-def build(robot: Robot, layout: Layout, timestep: float, base: Base = "fixed") -> tuple[mujoco.MjModel, Handles]:
+def build(robot: Robot, layout: Layout, timestep: float, base: Base = "held") -> tuple[mujoco.MjModel, Handles]:
     """Build and compile the model.
 
     Args:
         robot: URDF, SRDF and configuration.
         layout: The scene around it.
         timestep: Of the physics [s].
-        base: "fixed": the base is held at its standing height. "free": it stands or falls by itself.
+        base: Of a biped. "held": at its standing height; "standing", "free": on its feet. A wheeled one rolls.
 
     Raises:
         ModelError: the URDF does not compile, or lacks what the configuration names.
@@ -78,12 +84,13 @@ def build(robot: Robot, layout: Layout, timestep: float, base: Base = "fixed") -
         model = spec.compile()
     except ValueError as error:
         raise ModelError(f"{robot.config.name} in scene {layout.scene.name}: {error}") from error
-    return model, _handles(model, robot.config, spec)
+    _hide_mounting(model, robot.config)
+    return model, _handles(model, robot.config)
 
 
 def _robot_spec(robot: Robot, base: Base) -> mujoco.MjSpec:
     config = robot.config
-    root = ElementTree.fromstring(robot.urdf)
+    root = ElementTree.fromstring(meshes.on_disk(robot.urdf))
     for old in root.findall("mujoco"):
         root.remove(old)
     extension = ElementTree.SubElement(root, "mujoco")
@@ -99,7 +106,9 @@ def _robot_spec(robot: Robot, base: Base) -> mujoco.MjSpec:
             raise ModelError(f"{config.name}: {key} names the link {frame}, which the URDF does not have")
     pelvis = bodies[config.base_frame]
     pelvis.pos = (0.0, 0.0, config.base_height)
-    if base == "free":
+    if config.base == "wheeled":
+        _planar(spec, pelvis, bodies, config)
+    elif base != "held":
         pelvis.add_freejoint(name=config.base_frame)
     for body in bodies.values():
         _merge_capsules(spec, body)
@@ -107,6 +116,23 @@ def _robot_spec(robot: Robot, base: Base) -> mujoco.MjSpec:
     _servos(spec, config)
     _sensors(spec, config, bodies)
     return spec
+
+
+def _planar(spec: mujoco.MjSpec, base: mujoco.MjsBody, bodies: dict[str, mujoco.MjsBody], config: RobotConfig) -> None:
+    """A base that moves in the plane of the floor: stiff servos take it where the drive's set-point is, as steered and
+    braked wheels on a hard floor do. The wheels turn with it but carry nothing."""
+    slide, hinge = mujoco.mjtJoint.mjJNT_SLIDE, mujoco.mjtJoint.mjJNT_HINGE
+    axes = zip(DRIVE_JOINTS, (slide, slide, hinge), np.eye(3), (_BASE_MASS, _BASE_MASS, _BASE_INERTIA))
+    for name, kind, axis, mass in axes:
+        base.add_joint(name=name, type=kind, axis=axis)
+        servo = spec.add_actuator(name=name, target=name, trntype=mujoco.mjtTrn.mjTRN_JOINT)
+        servo.gaintype, servo.biastype = mujoco.mjtGain.mjGAIN_FIXED, mujoco.mjtBias.mjBIAS_AFFINE
+        servo.gainprm[0] = 1.0
+        servo.biasprm[:3] = (0.0, -mass * _BASE_STIFFNESS**2, -2.0 * mass * _BASE_STIFFNESS)
+    turned = set(config.drive.joints) if config.drive is not None else set()
+    for body in bodies.values():
+        if any(joint.name in turned for joint in body.joints):
+            spec.add_exclude(bodyname1=body.name, bodyname2="world")
 
 
 def _merge_capsules(spec: mujoco.MjSpec, body: mujoco.MjsBody) -> None:
@@ -139,46 +165,41 @@ def _collisions(spec: mujoco.MjSpec, robot: Robot, bodies: dict[str, mujoco.MjsB
                 geom.group = COLLISION_GROUP
             geom.condim = 4
             geom.friction = (1.0, 0.01, 0.0001)
-    config = robot.config
-    if config.lidar is not None:
-        for body in _rigidly_around(bodies[config.lidar.frame]):
-            if body.name.startswith("head"):
-                for geom in body.geoms:
-                    if geom.group != COLLISION_GROUP:
-                        geom.group = HIDDEN_GROUP
     for pair in ElementTree.fromstring(robot.srdf).iter("disable_collisions"):
         one, two = pair.get("link1", ""), pair.get("link2", "")
         if one not in bodies or two not in bodies:
-            raise ModelError(f"the SRDF of {config.name} disables {one} and {two}: not both are links of the URDF")
+            raise ModelError(
+                f"the SRDF of {robot.config.name} disables {one} and {two}: not both are links of the URDF"
+            )
         spec.add_exclude(bodyname1=one, bodyname2=two)
 
 
-def _rigidly_around(body: mujoco.MjsBody) -> list[mujoco.MjsBody]:
-    """Bodies fixed to the same moving body, this one included."""
-    top = _moving(body)
-    around, waiting = [], [top]
-    while waiting:
-        here = waiting.pop()
-        around.append(here)
-        waiting += [child for child in here.bodies if not list(child.joints)]
-    return around
-
-
-def _moving(body: mujoco.MjsBody) -> mujoco.MjsBody:
-    """The body itself, or the nearest one above that has a joint or stands in the world."""
-    while not list(body.joints) and body.parent.name != "world":
-        body = body.parent
-    return body
+def _hide_mounting(model: mujoco.MjModel, config: RobotConfig) -> None:
+    """Hide from the LiDAR what it is mounted in: shapes of its own rigid body that are nearer than it can see."""
+    if config.lidar is None:
+        return
+    data = mujoco.MjData(model)
+    mujoco.mj_kinematics(model, data)
+    eye = model.geom(_EYE).id
+    rigid = model.body_weldid[model.geom_bodyid]
+    for geom in np.flatnonzero((rigid == rigid[eye]) & (model.geom_bodyid != 0)):
+        near = mujoco.mj_geomDistance(model, data, eye, int(geom), config.lidar.near, None) < config.lidar.near
+        if near and model.geom_group[geom] != COLLISION_GROUP:
+            model.geom_group[geom] = HIDDEN_GROUP
 
 
 def _servos(spec: mujoco.MjSpec, config: RobotConfig) -> None:
     """A position servo per joint: torque = kp (q* - q) - kd dq + gravity, cut at the effort limit.
 
-    The set-point's velocity goes in through `ctrl` (see Plant), gravity through MuJoCo's own compensation, counted as
+    What the set-point gives goes in through `ctrl` (see Plant), gravity through MuJoCo's own compensation, counted as
     part of the actuator's force.
     """
+    followers = {equality.name1 for equality in spec.equalities}
     for joint in spec.joints:
-        if joint.type == mujoco.mjtJoint.mjJNT_FREE:
+        if joint.type == mujoco.mjtJoint.mjJNT_FREE or joint.name in DRIVE_JOINTS:
+            continue
+        if joint.name in followers:  # mimics another: a gear, whose friction keeps it from ringing
+            joint.armature = _LEAST_ARMATURE
             continue
         gains = config.joints.get(joint.name)
         if gains is None:
@@ -190,7 +211,7 @@ def _servos(spec: mujoco.MjSpec, config: RobotConfig) -> None:
         joint.actfrclimited, joint.actgravcomp = mujoco.mjtLimited.mjLIMITED_TRUE, True
         servo = spec.add_actuator(name=joint.name, target=joint.name, trntype=mujoco.mjtTrn.mjTRN_JOINT)
         servo.gaintype, servo.biastype = mujoco.mjtGain.mjGAIN_FIXED, mujoco.mjtBias.mjBIAS_AFFINE
-        servo.gainprm[0] = gains.kp
+        servo.gainprm[0] = 1.0
         servo.biasprm[:3] = (0.0, -gains.kp, -gains.kd)
     for body in spec.bodies:
         if body.name != "world":
@@ -212,17 +233,16 @@ def _sensors(spec: mujoco.MjSpec, config: RobotConfig, bodies: dict[str, mujoco.
             spec.add_sensor(
                 name=f"wrench/{place}/{word}", type=sensor, objtype=mujoco.mjtObj.mjOBJ_SITE, objname=f"wrench/{place}"
             )
+    if config.lidar is not None:
+        eye = bodies[config.lidar.frame].add_geom(name=_EYE, type=mujoco.mjtGeom.mjGEOM_SPHERE, size=(1e-3, 0.0, 0.0))
+        eye.contype, eye.conaffinity, eye.mass, eye.group = 0, 0, 0.0, COLLISION_GROUP
     for name, camera in config.cameras.items():
         imagers = {"color": camera.color, "depth": camera.depth}
         for stream, imager in imagers.items():
             if imager is not None:
                 # MuJoCo looks along -z with y up; an optical frame looks along z with y down: half a turn about x.
-                eye = bodies[imager.frame].add_camera(name=f"{name}/{stream}", quat=(0.0, 1.0, 0.0, 0.0))
-                eye.fovy = float(np.degrees(imager.fov_y))
-    here, there = np.array((1.45, -1.05, 1.60)), np.array((0.12, 0.0, 0.90))
-    overview = spec.worldbody.add_camera(name=FIXED_CAMERA, pos=here, fovy=45.0)
-    overview.mode = mujoco.mjtCamLight.mjCAMLIGHT_FIXED
-    overview.quat = _looking(there - here)
+                lens = bodies[imager.frame].add_camera(name=f"{name}/{stream}", quat=(0.0, 1.0, 0.0, 0.0))
+                lens.fovy = float(np.degrees(imager.fov_y))
 
 
 def _carrying(body: mujoco.MjsBody) -> tuple[mujoco.MjsBody, np.ndarray, np.ndarray]:
@@ -243,17 +263,6 @@ def _has_mass(body: mujoco.MjsBody) -> bool:
     return body.mass > 0.0 or any(_has_mass(child) for child in body.bodies)
 
 
-def _looking(forward: np.ndarray) -> np.ndarray:
-    """Quaternion wxyz (4,) of a MuJoCo camera that looks along `forward` with the world's z up."""
-    back = -forward / np.linalg.norm(forward)
-    right = np.cross((0.0, 0.0, 1.0), back)
-    right /= np.linalg.norm(right)
-    rotation = np.column_stack([right, np.cross(back, right), back])
-    quaternion = np.empty(4)
-    mujoco.mju_mat2Quat(quaternion, rotation.ravel())
-    return quaternion
-
-
 def _options(spec: mujoco.MjSpec, timestep: float) -> None:
     option = spec.option
     option.timestep = timestep
@@ -271,15 +280,17 @@ def _options(spec: mujoco.MjSpec, timestep: float) -> None:
     spec.stat.extent, spec.stat.center = 1.0, (0.3, 0.0, 0.8)
 
 
-def _handles(model: mujoco.MjModel, config: RobotConfig, spec: mujoco.MjSpec) -> Handles:
-    joints = tuple(model.actuator(i).name for i in range(model.nu))
+def _handles(model: mujoco.MjModel, config: RobotConfig) -> Handles:
+    joints = tuple(name for name in (model.actuator(i).name for i in range(model.nu)) if name in config.joints)
     ids = np.array([model.joint(name).id for name in joints])
+    limited = model.jnt_limited[ids].astype(bool)
     return Handles(
         joints=joints,
         qpos=model.jnt_qposadr[ids],
         dof=model.jnt_dofadr[ids],
-        lower=model.jnt_range[ids, 0].copy(),
-        upper=model.jnt_range[ids, 1].copy(),
+        actuator=np.array([model.actuator(name).id for name in joints]),
+        lower=np.where(limited, model.jnt_range[ids, 0], -np.inf),
+        upper=np.where(limited, model.jnt_range[ids, 1], np.inf),
         effort=model.jnt_actfrcrange[ids, 1].copy(),
         kp=np.array([config.joints[name].kp for name in joints]),
         kd=np.array([config.joints[name].kd for name in joints]),

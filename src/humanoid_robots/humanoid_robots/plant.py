@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import mujoco
 import numpy as np
 
 from humanoid_core.task import ObjectState
 from humanoid_description import Robot
 from humanoid_robots.events import Touch
-from humanoid_robots.model import Base, build
+from humanoid_robots.model import DRIVE_JOINTS, Base, build
 from humanoid_robots.readings import BaseReading, ImuReading, JointReading, WrenchReading
 from humanoid_robots.scene import Layout
 
@@ -31,7 +33,7 @@ class Plant:
         base: How the base is held.
     """
 
-    def __init__(self, robot: Robot, layout: Layout, period: float, substeps: int, base: Base = "fixed") -> None:
+    def __init__(self, robot: Robot, layout: Layout, period: float, substeps: int, base: Base = "held") -> None:
         self.layout = layout
         self.period = period
         self.model, self.handles = build(robot, layout, period / substeps, base)
@@ -45,9 +47,17 @@ class Plant:
         self._parcel_geoms = np.array([name in {p.name for p in layout.parcels} for name, _ in self._owner], dtype=bool)
         self._robot_geoms = np.array([is_robot for _, is_robot in self._owner], dtype=bool)
         self._force = np.zeros(6)
+        self._floor = self.model.geom("floor").id
+        self._legs = self._moved_by(
+            [joint for leg in ("left_leg", "right_leg") for joint in robot.config.groups.get(leg, ())]
+        )
         handles = self.handles
         self.data.qpos[handles.qpos] = handles.home
-        self.data.ctrl[:] = handles.home
+        self.data.ctrl[handles.actuator] = handles.kp * handles.home
+        for name, mimic in robot.mimics.items():
+            start = mimic.offset + mimic.multiplier * robot.config.home.get(mimic.joint, 0.0)
+            self.data.qpos[self.model.joint(name).qposadr] = start
+        self._drive = [self.model.actuator(name).id for name in DRIVE_JOINTS] if robot.config.drive else []
         mujoco.mj_forward(self.model, self.data)
         self._qpos = self.data.qpos.copy()
         self._qvel = self.data.qvel.copy()
@@ -63,10 +73,27 @@ class Plant:
             effort: Added torque (n,) [N m].
         """
         handles = self.handles
-        self.data.ctrl[:] = position + (handles.kd * velocity + effort) / handles.kp
+        self.data.ctrl[handles.actuator] = handles.kp * position + handles.kd * velocity + effort
         self._qpos[:] = self.data.qpos
         self._qvel[:] = self.data.qvel
         mujoco.mj_step(self.model, self.data)
+
+    def roll(self, pose: np.ndarray, twist: np.ndarray) -> None:
+        """Take a wheeled base on its way: set-point x, y [m] and heading [rad] in odom (3,), and their rates (3,).
+
+        Valid for the period that begins next.
+        """
+        stiffness, damping = -self.model.actuator_biasprm[self._drive, 1:3].T
+        self.data.ctrl[self._drive] = stiffness * pose + damping * twist
+
+    def wheel_places(self) -> dict[str, np.ndarray]:
+        """Where the drive's joints stand in the base, at home (2,) [m]."""
+        drive = self._robot.config.drive
+        joints = drive.joints if drive is not None else ()
+        base = self.model.body(self._base_body)
+        home = mujoco.MjData(self.model)
+        mujoco.mj_kinematics(self.model, home)
+        return {joint: home.joint(joint).xanchor[:2] - home.body(base.id).xpos[:2] for joint in joints}
 
     def finish(self) -> None:
         """Do the rest of the period."""
@@ -74,9 +101,12 @@ class Plant:
             mujoco.mj_step(self.model, self.data, self._substeps - 1)
 
     def adopt(self, other: Plant) -> None:
-        """Take the joints' positions and velocities from the same robot in another scene."""
-        self.data.qpos[self.handles.qpos] = other.data.qpos[other.handles.qpos]
-        self.data.qvel[self.handles.dof] = other.data.qvel[other.handles.dof]
+        """Take the robot's positions and velocities from the same robot in another scene."""
+        qpos, dof = self._state_of_robot()
+        qpos_there, dof_there = other._state_of_robot()
+        self.data.qpos[qpos] = other.data.qpos[qpos_there]
+        self.data.qvel[dof] = other.data.qvel[dof_there]
+        self.data.ctrl[:] = other.data.ctrl
         mujoco.mj_forward(self.model, self.data)
 
     # --- what the sensors feel: valid between begin and finish ---
@@ -142,9 +172,28 @@ class Plant:
                 continue
             if self._parcel_geoms[second]:
                 held.add(self._owner[second][0])
-            elif self._force[0] > _HIT:
+            elif self._force[0] > _HIT and not (second == self._floor and self._legs[first]):
                 collisions.add((self._owner[first][0], self._owner[second][0]))
         return Touch(frozenset(held), frozenset(collisions))
+
+    def _moved_by(self, joints: Sequence[str]) -> np.ndarray:
+        """Which geoms hang on one of these joints (ngeom,)."""
+        moved = {int(self.model.joint(joint).bodyid[0]) for joint in joints}
+        for body in range(1, self.model.nbody):  # parents come first
+            if int(self.model.body_parentid[body]) in moved:
+                moved.add(body)
+        return np.isin(self.model.geom_bodyid, list(moved))
+
+    def _state_of_robot(self) -> tuple[np.ndarray, np.ndarray]:
+        """Indices in qpos and qvel of everything that is not a parcel's."""
+        loose = {parcel.name for parcel, _ in self._parcels}
+        qpos, dof = [np.zeros(0, dtype=int)], [np.zeros(0, dtype=int)]
+        for i in range(self.model.njnt):
+            joint = self.model.joint(i)
+            if joint.name not in loose:
+                qpos.append(joint.qposadr[0] + np.arange(7 if joint.type[0] == mujoco.mjtJoint.mjJNT_FREE else 1))
+                dof.append(joint.dofadr[0] + np.arange(6 if joint.type[0] == mujoco.mjtJoint.mjJNT_FREE else 1))
+        return np.concatenate(qpos), np.concatenate(dof)
 
     def _owners(self) -> list[tuple[str, bool]]:
         """For each geom: the name of its body, and whether it is the robot's."""

@@ -15,8 +15,8 @@ import numpy as np
 
 from humanoid_description.config import Imager, RobotConfig
 from humanoid_robots import gl
-from humanoid_robots.furnish import VISUAL_GROUP
-from humanoid_robots.model import FIXED_CAMERA, HIDDEN_GROUP
+from humanoid_robots.furnish import FIXED_CAMERA, VISUAL_GROUP
+from humanoid_robots.model import HIDDEN_GROUP
 from humanoid_robots.readings import ImageReading
 
 _MAX_GEOMS = 2000

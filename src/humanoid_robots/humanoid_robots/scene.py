@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 from humanoid_core import config, task
 from humanoid_core.errors import ConfigError
 from humanoid_core.task import ObjectState, Task
+from humanoid_description.measures import Measures
 
 Color = tuple[float, float, float]  # red, green, blue, 0..1
 
@@ -76,8 +78,20 @@ class Parcels:
 
 
 @dataclass(frozen=True)
+class Worker:
+    """Whom a scene's places and heights are for: height of the shoulders and reach from shoulder to palm [m]."""
+
+    shoulder_height: float
+    reach: float
+
+
+@dataclass(frozen=True)
 class Scene:
-    """A scene file. Frame: odom, origin on the floor under the robot's base, x forward."""
+    """A scene file. Frame: odom, origin on the floor under the robot's base, x forward.
+
+    Another robot than the `worker` gets the scene at its own height and reach (see `fitted`); without one the figures
+    are taken as they are.
+    """
 
     name: str
     task: str
@@ -85,6 +99,7 @@ class Scene:
     tables: dict[str, Table]
     bins: dict[str, Bin]
     parcels: Parcels | None = None
+    worker: Worker | None = None
 
 
 @dataclass(frozen=True)
@@ -160,6 +175,60 @@ def load_with_task(path: Path) -> tuple[Scene, Task | None]:
     """
     scene = load(path)
     return scene, task.load(path.parent.parent / "tasks" / f"{scene.task}.yaml") if scene.task else None
+
+
+def fitted(scene: Scene, robot: Measures) -> Scene:
+    """The scene at a robot's height and reach.
+
+    Places and footprints grow with the reach, about the axis that the chest turns about; heights grow so downwards from
+    the shoulders. What is handled keeps its size and mass, but does not get larger than the reach allows.
+
+    Args:
+        scene: For its worker.
+        robot: The robot's measures.
+    """
+    worker = scene.worker
+    if worker is None:
+        return scene
+    grown = robot.reach / worker.reach
+    shrunk = min(1.0, grown)
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return (float(robot.axis[0]) + grown * x, float(robot.axis[1]) + grown * y)
+
+    def height(z: float) -> float:
+        return float(robot.shoulders[2]) + grown * (z - worker.shoulder_height)
+
+    def footprint(size: tuple[float, float]) -> tuple[float, float]:
+        return (grown * size[0], grown * size[1])
+
+    def sized(edges: tuple[float, float, float]) -> tuple[float, float, float]:
+        return (shrunk * edges[0], shrunk * edges[1], shrunk * edges[2])
+
+    parcels = scene.parcels
+    if parcels is not None:
+        parcels = dataclasses.replace(
+            parcels,
+            places=tuple((*place(x, y), yaw) for x, y, yaw in parcels.places),
+            position_spread=grown * parcels.position_spread,
+            size_low=sized(parcels.size_low),
+            size_high=sized(parcels.size_high),
+            mass=(shrunk**3 * parcels.mass[0], shrunk**3 * parcels.mass[1]),
+        )
+    change = dataclasses.replace
+    return change(
+        scene,
+        tables={
+            name: change(item, position=place(*item.position), size=footprint(item.size), height=height(item.height))
+            for name, item in scene.tables.items()
+        },
+        bins={
+            name: change(item, position=place(*item.position), size=footprint(item.size), height=height(item.height))
+            for name, item in scene.bins.items()
+        },
+        parcels=parcels,
+        worker=Worker(float(robot.shoulders[2]), robot.reach),
+    )
 
 
 def draw(scene: Scene, seed: int) -> Layout:

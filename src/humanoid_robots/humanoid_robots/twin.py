@@ -8,14 +8,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from humanoid_core.errors import MessageError
 from humanoid_core.task import Task
 from humanoid_description import Robot
+from humanoid_description.measures import measure
+from humanoid_robots.drive import DriveSetPoints
 from humanoid_robots.events import SceneWatch
 from humanoid_robots.lidar import SLICES, LidarScanner
 from humanoid_robots.plant import Plant
 from humanoid_robots.readings import EventReading, ObjectsReading, Reading
 from humanoid_robots.rendering import RenderThread, View, views_of
-from humanoid_robots.scene import Scene, draw
+from humanoid_robots.scene import Scene, draw, fitted
 from humanoid_robots.servo import Mode, SetPoints
 from humanoid_robots.settings import Settings
 from humanoid_robots.tactile import TactileSkin
@@ -66,6 +69,7 @@ class Twin:
         self.period_ns = round(_SECOND / settings.control_rate)
         self._images = images if settings.cameras else None
         self._views = views_of(config)
+        self._measures = measure(robot)
         rates = {"joints": config.joint_state_rate, "objects": settings.objects_rate, "base": settings.base_rate}
         rates |= {f"imu/{place}": imu.rate for place, imu in config.imus.items()}
         rates |= {f"wrench/{place}": wrench.rate for place, wrench in config.wrenches.items()}
@@ -77,6 +81,7 @@ class Twin:
         self._schedule = Schedule(rates, self.period_ns)
         self._pending: list[Reading] = []
         self._setpoints: SetPoints | None = None
+        self._drive: DriveSetPoints | None = None
         self.reset(scene, task, settings.seed)
 
     @property
@@ -106,7 +111,8 @@ class Twin:
         settings, old = self.settings, getattr(self, "plant", None)
         if self._images is not None:
             self._images.stop()
-        self.plant = Plant(self.robot, draw(scene, seed), 1.0 / settings.control_rate, settings.substeps, settings.base)
+        layout = draw(fitted(scene, self._measures), seed)
+        self.plant = Plant(self.robot, layout, 1.0 / settings.control_rate, settings.substeps, settings.base)
         handles = self.plant.handles
         if old is None:
             self._setpoints = SetPoints(
@@ -117,6 +123,10 @@ class Twin:
                 settings.command_timeout,
                 settings.stop_decay,
             )
+            drive = self.robot.config.drive
+            if drive is not None:
+                self._drive = DriveSetPoints(drive, self.plant.wheel_places(), settings.command_timeout)
+                self._wheels = np.array([handles.joints.index(joint) for joint in drive.joints])
         else:
             self.plant.adopt(old)
         config = self.robot.config
@@ -142,6 +152,16 @@ class Twin:
         assert self._setpoints is not None
         self._setpoints.receive(self.now, names, position, velocity, effort)
 
+    def move_base(self, twist: Sequence[float]) -> None:
+        """Take a command for a wheeled base: x, y [m/s] and about z [rad/s].
+
+        Raises:
+            MessageError: it cannot be used, or the base has no wheels.
+        """
+        if self._drive is None:
+            raise MessageError("cmd_vel", "a command", f"none: {self.robot.config.name} has no wheels")
+        self._drive.receive(self.now, twist)
+
     def step(self) -> list[Reading]:
         """Advance by one control period.
 
@@ -152,7 +172,10 @@ class Twin:
         assert self._setpoints is not None
         stamp, plant = self.now, self.plant
         self._setpoints.advance(stamp, plant.period)
-        plant.begin(self._setpoints.position, self._setpoints.velocity, self._setpoints.effort)
+        position, velocity = self._setpoints.position, self._setpoints.velocity
+        if self._drive is not None:
+            position, velocity = self._roll(self._drive, position.copy(), velocity.copy())
+        plant.begin(position, velocity, self._setpoints.effort)
         readings, self._pending = self._pending, []
         views: list[View] = []
         for name in self._schedule.due(stamp):
@@ -166,6 +189,17 @@ class Twin:
         plant.finish()
         self.now = stamp + self.period_ns
         return readings
+
+    def _roll(self, drive: DriveSetPoints, position: np.ndarray, velocity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Set-points of base and wheels; the wheels' go into those of the joints."""
+        drive.advance(self.now, self.plant.period)
+        c, s = np.cos(drive.pose[2]), np.sin(drive.pose[2])
+        x, y, rate = drive.twist
+        self.plant.roll(drive.pose, np.array((c * x - s * y, s * x + c * y, rate)))
+        angles, rates = drive.wheels()
+        position[self._wheels] = list(angles.values())
+        velocity[self._wheels] = list(rates.values())
+        return position, velocity
 
     @property
     def attainable(self) -> float:

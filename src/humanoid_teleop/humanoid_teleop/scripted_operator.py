@@ -20,9 +20,9 @@ import numpy as np
 import pinocchio as pin
 
 from humanoid_core import rotations
-from humanoid_core.errors import ConfigError
 from humanoid_core.task import ObjectState, Task, judge
 from humanoid_description import Robot
+from humanoid_description.measures import measure
 from humanoid_teleop.calibration import (
     EYE_HEIGHT,
     FOREARM,
@@ -42,7 +42,9 @@ IDLE, RUNNING, DONE, GIVEN_UP = "idle", "running", "done", "given up"
 _PELVIS_HEIGHT = 0.53  # over standing height: Drillis and Contini, as in calibration.py
 _SIGN = {"left": 1.0, "right": -1.0}
 _PEAK = 1.875  # peak over mean speed of a minimum-jerk stroke
-_LIFTED = 0.5  # share of a lift that a parcel must have made to count as held
+_LIFTED = 0.3  # share of a lift that a parcel must have made to count as held: arms give way under it
+_GRASPABLE = 0.2, 1.25  # distances from the chest's axis, over the reach, at which a parcel can be taken
+_THUMBS = 0.021  # kept by thumbs from the middle between the hands [m]
 _MAX_SKEW = 0.9  # [rad] between a parcel's depth and the direction to it that hands can still take
 
 
@@ -63,7 +65,7 @@ class Settings:
     pace_spread: float = _setting("Share by which each movement is slower or faster", 0.0, 0.5)
     tremor: float = _setting("Of the hands, standard deviation [m]", 0.0, 0.02)
     opening: float = _setting("Between palm and parcel while reaching and after letting go [m]", 0.0, 0.2)
-    squeeze: float = _setting("How far each palm is pushed into a parcel [m]", 0.0, 0.1)
+    force: float = _setting("Each palm pushes on a parcel with this, by what the robot's arms yield [N]", 1.0, 500.0)
     inset: float = _setting("Of the middle of the palm from the parcel's near edge [m]", -0.1, 0.2)
     grip_depth: float = _setting("Of the middle of the palm under the parcel's top [m]", -0.1, 0.2)
     lift: float = _setting("Between the table and a lifted parcel [m]", 0.01, 0.5)
@@ -77,7 +79,7 @@ class Posture:
 
     Attributes:
         turn: Of the chest in the base frame [rad].
-        middle: Between the palms, in axes turned with the chest, origin at the robot's base on the floor (3,) [m].
+        middle: Between the palms, in axes turned with the chest, from its turning axis and the floor (3,) [m].
         skew: Direction of the fingers against the chest's [rad].
         half: Half the distance between the palms [m].
     """
@@ -133,7 +135,8 @@ class ScriptedOperator:
         note: Why given up, or what is being done.
 
     Raises:
-        ConfigError: the robot has no palms to press with.
+        ConfigError: the robot has no two arms.
+        DescriptionError: it has no hands to press with.
     """
 
     def __init__(self, robot: Robot, task: Task, settings: Settings, seed: int = 0) -> None:
@@ -159,7 +162,7 @@ class ScriptedOperator:
         self._sequence = 0
         self._attempts: dict[str, int] = {}
         self._holding = ""
-        self._lifted_from = 0.0
+        self._lifted_from = self._touching = 0.0
         self._engaged = False
         self._shake = np.zeros((2, 3))
 
@@ -206,8 +209,9 @@ class ScriptedOperator:
             frame.set(f"{side}_wrist", middle + away + shake, rotation)
             self._person.bend(frame, side)
         self._person.look(frame, 0.5 * (frame.position("left_wrist") + frame.position("right_wrist")), posture.turn)
-        frame.left = Hand(engaged=self._engaged, grip=0.0, trigger=0.0)
-        frame.right = Hand(engaged=self._engaged, grip=0.0, trigger=0.0)
+        palms = self._hands.measures.palms
+        frame.left = Hand(engaged=self._engaged, grip=palms["left"].grip, trigger=0.0)
+        frame.right = Hand(engaged=self._engaged, grip=palms["right"].grip, trigger=0.0)
         return frame
 
     # --- strokes ---
@@ -289,16 +293,20 @@ class ScriptedOperator:
             self.note = f"not in its bin: {left}" if left else f"{len(verdict)} parcels in their bins"
 
     def _graspable(self, item: ObjectState) -> bool:
-        distance = float(np.hypot(*item.position[:2]))
-        return abs(self._facing(item).skew) <= _MAX_SKEW and 0.1 < distance < 0.6 and item.position[2] > 0.5
+        measures = self._hands.measures
+        away = self._hands.from_axis(item.position) - (0.0, 0.0, float(measures.shoulders[2]))
+        near, far = _GRASPABLE[0] * measures.reach, _GRASPABLE[1] * measures.reach
+        distance = float(np.hypot(*away[:2]))
+        return abs(self._facing(item).skew) <= _MAX_SKEW and near < distance < far and -far < away[2] < 0.0
 
     def _facing(self, item: ObjectState) -> Posture:
         """Chest towards an object, palms at its sides under its top, touching."""
         settings = self._settings
-        turn = math.atan2(item.position[1], item.position[0])
+        position = self._hands.from_axis(item.position)
+        turn = math.atan2(position[1], position[0])
         skew = _half_turn(yaw(item.orientation) - turn)
         depth, width, height = item.size
-        middle = rotations.matrix(about_z(-turn)) @ item.position
+        middle = rotations.matrix(about_z(-turn)) @ position
         middle = middle + np.array((0.0, 0.0, 0.5 * height - settings.grip_depth))
         middle = middle - (0.5 * depth - settings.inset) * np.array((math.cos(skew), math.sin(skew), 0.0))
         return Posture(turn, middle, skew, 0.5 * width)
@@ -313,23 +321,24 @@ class ScriptedOperator:
         self._rise(over, "reach", name)
         self._add(over, "reach", name, 0.8)
         self._add(around, "reach", name)
-        held = dataclasses.replace(touching, half=touching.half - settings.squeeze)
+        held = dataclasses.replace(touching, half=self._hands.pressed(touching.half, settings.force))
         self._add(held, "grasp", name, 0.6)
         self._add(held, "grasp", name, 0.25)
-        self._add(_raised(held, held.middle[2] + settings.lift), "lift", name)
-        self._holding, self._lifted_from = name, float(parcel.position[2])
+        lifted = self._add(_raised(held, held.middle[2] + settings.lift), "lift", name)
+        self._add(lifted, "lift", name, 0.3)  # the robot is a little behind
+        self._holding, self._lifted_from, self._touching = name, float(parcel.position[2]), touching.half
 
     def _place(self, parcel: ObjectState, goal: ObjectState, objects: Sequence[ObjectState]) -> None:
         settings, name, here = self._settings, parcel.name, self._from
         # From the palms down to the parcel's bottom, as it hangs now.
         below = here.middle[2] - (parcel.position[2] - 0.5 * parcel.size[2])
         target = dataclasses.replace(self._facing(dataclasses.replace(parcel, position=goal.position)), skew=0.0)
-        reach = float(np.hypot(*goal.position[:2])) - (0.5 * parcel.size[0] - settings.inset)
+        reach = float(np.hypot(*self._hands.from_axis(goal.position)[:2])) - (0.5 * parcel.size[0] - settings.inset)
         rim = goal.position[2] + 0.5 * goal.size[2]
         passed = [
             item.position[2] + 0.5 * item.size[2]
             for item in objects
-            if item.category == "parcel" and item.name != name and _between(item, here.turn, target.turn)
+            if item.category == "parcel" and item.name != name and self._between(item, here.turn, target.turn)
         ]
         height = max(here.middle[2], max([rim, *passed]) + settings.clearance + max(below, self._hands.under))
         high = np.array((reach, 0.0, height))
@@ -344,9 +353,15 @@ class ScriptedOperator:
         self._add(opened, "place", name, 0.5)
         self._add(_raised(opened, max(height, rim + 0.12)), "place", name)
 
+    def _between(self, item: ObjectState, start: float, end: float) -> bool:
+        """Whether turning from one direction to the other passes over an object."""
+        x, y, _ = self._hands.from_axis(item.position)
+        half = math.atan2(0.5 * float(np.hypot(*item.size[:2])) + 0.1, math.hypot(x, y))
+        return min(start, end) - half < math.atan2(y, x) < max(start, end) + half
+
     def _let_go(self, name: str) -> None:
         here = self._from
-        opened = dataclasses.replace(here, half=here.half + self._settings.squeeze + self._settings.opening)
+        opened = dataclasses.replace(here, half=self._touching + self._settings.opening)
         self._add(opened, "", name)
         self._add(_raised(opened, self._rest.middle[2] + 0.05), "", name)
 
@@ -355,38 +370,52 @@ class RobotHands:
     """What the script must know of the robot: where its palms are on its wrists, its shoulders, and its pose at rest.
 
     Attributes:
-        reach: Of the arms, straight [m].
+        reach: Of the arms, straight, from shoulder to wrist [m].
         half_shoulders: Half the distance between the shoulders [m].
+        measures: The robot as a worker.
         under: From the middle of the palm down to the lowest part of the hand [m].
+        stiffness: With which a palm held at home resists being pushed outwards [N/m].
         rest: The home pose.
     """
 
     def __init__(self, robot: Robot) -> None:
         config, body = robot.config, UpperBody(robot)
         self.reach, self.half_shoulders = body.reach, body.half_shoulders
+        self.measures = measure(robot)
         model, data = body.model, body.model.createData()
-        pin.framesForwardKinematics(model, data, body.home)
+        pin.computeJointJacobians(model, data, body.home)
+        pin.updateFramePlacements(model, data)
         self._height = config.base_height
-        self._chest = data.oMf[body.torso].act(body.chest)
-        self._palm: dict[str, np.ndarray] = {}
+        self._axis = np.array((*self.measures.axis, 0.0))
+        self._chest = data.oMf[body.torso].act(body.chest) - self._axis
+        self._palm = {side: self.measures.palms[side].position for side in SIDES}
         self._wrist_from_operator = {side: body.arms[side].wrist_from_operator for side in SIDES}
-        at_home = {}
-        width = 0.0
+        self.under = max(palm.under for palm in self.measures.palms.values())
+        yielding = 1.0 / np.array([config.joints[joint].kp for joint in body.joints])
+        compliance, at_home = 0.0, {}
         for side in SIDES:
-            pad = config.tactile.get(f"{side}_palm")
-            if pad is None:
-                raise ConfigError(
-                    robot.config_path, f"tactile.{side}_palm", "nothing", "a pad that says where the palm is"
-                )
-            palm = data.oMf[model.getFrameId(pad.frame)]
-            self._palm[side] = data.oMf[body.arms[side].wrist].actInv(palm).translation
-            at_home[side] = palm.translation
-            width = max(width, pad.size[1])
-        middle = 0.5 * (at_home["left"] + at_home["right"]) + np.array((0.0, 0.0, self._height))
+            wrist = body.arms[side].wrist
+            at_home[side] = data.oMf[wrist].act(self._palm[side])
+            lever = at_home[side] - data.oMf[wrist].translation
+            jacobian = pin.getFrameJacobian(model, data, wrist, pin.LOCAL_WORLD_ALIGNED)
+            outwards = jacobian[1] + np.cross(jacobian[3:].T, lever)[:, 1]
+            compliance += 0.5 * float(outwards @ (yielding * outwards))
+        self.stiffness = 1.0 / compliance
+        middle = 0.5 * (at_home["left"] + at_home["right"]) - self._axis + np.array((0.0, 0.0, self._height))
         half = 0.5 * float(at_home["left"][1] - at_home["right"][1])
-        # The pad covers the flat of the palm; the hand is about half as wide again.
-        self.under = 0.75 * width
         self.rest = Posture(0.0, middle * (1.0, 0.0, 1.0), 0.0, half)
+
+    def pressed(self, half: float, force: float) -> float:
+        """Half the distance to which palms that touch, `half` apart [m], are asked for to press with a force [N].
+
+        The robot sees no parcel between its hands: their thumbs would stop them before they met.
+        """
+        nearest = max(palm.thumb for palm in self.measures.palms.values()) + _THUMBS
+        return max(half - force / self.stiffness, min(half, nearest))
+
+    def from_axis(self, position: np.ndarray) -> np.ndarray:
+        """A point (3,) [m] of the robot's base, measured from the axis that the chest turns about."""
+        return np.asarray(position - self._axis)
 
     def wrist(self, side: str, posture: Posture) -> tuple[np.ndarray, np.ndarray]:
         """Robot's wrist from its chest, base axes (3,) [m], and the operator's wrist axes in the base, xyzw (4,)."""
@@ -458,10 +487,3 @@ def _raised(posture: Posture, height: float) -> Posture:
 def _half_turn(angle: float) -> float:
     """The same direction of a line, within -pi/2..pi/2."""
     return float(np.mod(angle + 0.5 * np.pi, np.pi) - 0.5 * np.pi)
-
-
-def _between(item: ObjectState, start: float, end: float) -> bool:
-    """Whether turning from one direction to the other passes over an object."""
-    bearing = math.atan2(item.position[1], item.position[0])
-    half = math.atan2(0.5 * float(np.hypot(*item.size[:2])) + 0.1, float(np.hypot(*item.position[:2])))
-    return min(start, end) - half < bearing < max(start, end) + half
