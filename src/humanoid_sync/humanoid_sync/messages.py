@@ -74,5 +74,7 @@ def key_values(message: SyncStatus) -> dict[str, str]:
 def annotation(remark: Remark) -> Annotation:
     """A warning as the recorder puts it into the episode."""
     message = Annotation(label="sync_warning", author="sync", tool="humanoid_sync", note=remark.text)
-    message.header.stamp, message.end = to_stamp(remark.begin), to_stamp(remark.end)
+    message.header.stamp = to_stamp(remark.begin)
+    if remark.end > remark.begin:  # otherwise an instant
+        message.end = to_stamp(remark.end)
     return message

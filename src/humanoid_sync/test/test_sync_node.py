@@ -16,7 +16,8 @@ from sensor_msgs.msg import CameraInfo, JointState
 
 from humanoid_core import endpoints, ros
 from humanoid_core.convert import stamp_ns
-from humanoid_interfaces.msg import SyncedFrame, SyncedStream, SyncStatus
+from humanoid_interfaces.msg import Annotation, SyncedFrame, SyncedStream, SyncStatus
+from humanoid_sync import view
 from humanoid_sync.sync_node import SyncNode
 
 ROOT = Path(__file__).parents[3]
@@ -52,6 +53,8 @@ class Cell:
         self.statuses: list[SyncStatus] = []
         ros.subscribe(self.robot, endpoints.SYNC_FRAME, self.frames.append)
         ros.subscribe(self.robot, endpoints.SYNC_STATUS, self.statuses.append)
+        self.annotations: list[Annotation] = []
+        ros.subscribe(self.robot, endpoints.ANNOTATIONS, self.annotations.append)
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.sync)
         self.executor.add_node(self.robot)
@@ -100,6 +103,15 @@ def test_frames_and_status(cell):
     assert "dead: nothing received yet" in status.warnings
     assert status.streams[0].messages > 20
     assert status.frames > 20
+
+
+def test_warnings_are_annotations_and_a_table(cell):
+    cell.until(lambda: len(cell.statuses) > 1 and cell.annotations)
+    labels = {(note.label, note.author, note.note) for note in cell.annotations}
+    assert ("sync_warning", "sync", "dead: nothing received yet") in labels
+    shown = view.status(cell.statuses[-1])
+    assert "! dead: nothing received yet" in shown
+    assert [line.split()[0] for line in shown.splitlines()[3:6]] == ["joints", "head", "dead"]
 
 
 def test_readme_lists_the_parameters(cell):
