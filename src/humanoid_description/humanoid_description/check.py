@@ -17,6 +17,7 @@ import pinocchio
 
 from humanoid_core.errors import HumanoidError
 from humanoid_description import collision_matrix, make_srdf, pictures, reachability, symmetry
+from humanoid_description.elements import inertia, is_possible, numbers
 from humanoid_description.errors import child
 from humanoid_description.robot import Robot, load
 from humanoid_description.self_collision import SelfCollision
@@ -81,7 +82,7 @@ def _axes(robot: Robot) -> Looked:
     for joint in root.findall("joint"):
         if joint.attrib["type"] in ("revolute", "continuous", "prismatic"):
             axis = joint.find("axis")
-            length = float(np.linalg.norm(symmetry.numbers("1 0 0" if axis is None else axis.attrib["xyz"])))
+            length = float(np.linalg.norm(numbers("1 0 0" if axis is None else axis.attrib["xyz"])))
             count += 1
             if abs(length - 1.0) > 1e-6:
                 faults.append(f"{joint.attrib['name']}: axis of length {length:g}")
@@ -133,8 +134,8 @@ def _masses(robot: Robot) -> Looked:
         total += mass
         if not mass > 0.0:
             faults.append(f"{link.attrib['name']}: mass {mass:g}")
-        moments = np.linalg.eigvalsh(symmetry.inertia(inertial))
-        if not moments[0] > 0.0 or moments[0] + moments[1] < moments[2] * (1.0 - 1e-9):
+        if not is_possible(inertia(inertial)):
+            moments = np.linalg.eigvalsh(inertia(inertial))
             faults.append(f"{link.attrib['name']}: principal moments {moments} are not those of a body")
     return tuple(faults), f"{total:.3f} kg"
 

@@ -64,7 +64,7 @@ def _miss(robot: Robot, frame: str, joints: Sequence[str], target: pin.SE3, turn
         turned: Whether the target's orientation counts, too; 1 rad is taken for 1 m.
     """
     model = robot.pinocchio(joints)
-    data, place = model.createData(), model.getFrameId(frame)
+    data, place = model.createData(), model.getFrameId(frame, pin.BODY)
     low, high = model.lowerPositionLimit, model.upperPositionLimit
     q = np.clip(robot.home()[robot.index(tuple(model.names)[1:])], low, high)
     best = np.inf

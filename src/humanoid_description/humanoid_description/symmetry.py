@@ -14,6 +14,7 @@ import numpy as np
 import pinocchio as pin
 
 from humanoid_description.config import Symmetry
+from humanoid_description.elements import inertia, numbers, origin
 from humanoid_description.errors import child
 from humanoid_description.robot import Robot
 
@@ -129,31 +130,3 @@ def _links(
     share = np.abs(_MIRROR @ inertias[0] @ _MIRROR - inertias[1]).max() / np.trace(inertias[0])
     if share > rule.mass_tolerance:
         yield f"inertias differ by {100 * share:.0f} %"
-
-
-# --- reading URDF ---
-
-
-def origin(element: ElementTree.Element) -> tuple[np.ndarray, np.ndarray]:
-    """Translation (3,) [m] and rotation (3, 3) of an element's <origin>."""
-    entry = element.find("origin")
-    attributes = {} if entry is None else entry.attrib
-    turned = np.asarray(pin.rpy.rpyToMatrix(numbers(attributes.get("rpy", "0 0 0"))))
-    return numbers(attributes.get("xyz", "0 0 0")), turned
-
-
-def inertia(inertial: ElementTree.Element) -> np.ndarray:
-    """Inertia at the centre of mass along the axes of the link, (3, 3) [kg m2]."""
-    get = {name: float(value) for name, value in child(inertial, "inertia").attrib.items()}
-    rows = [
-        [get["ixx"], get["ixy"], get["ixz"]],
-        [get["ixy"], get["iyy"], get["iyz"]],
-        [get["ixz"], get["iyz"], get["izz"]],
-    ]
-    rotation = origin(inertial)[1]
-    return rotation @ np.array(rows) @ rotation.T
-
-
-def numbers(text: str) -> np.ndarray:
-    """Numbers of an attribute, separated by spaces."""
-    return np.array([float(word) for word in text.split()])

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import humanoid_description as description
-from humanoid_description import check, symmetry
+from humanoid_description import check, elements
 
 CONFIGS = Path(__file__).resolve().parents[3] / "config" / "robots"
 CONFIG = CONFIGS / "unitree_g1.yaml"
@@ -119,7 +119,7 @@ def test_a_turned_frame_is_no_asymmetry(g1):
     root = check.ElementTree.fromstring(g1.urdf)
 
     def move(element, change):
-        axes_and_place = symmetry.origin(element)
+        axes_and_place = elements.origin(element)
         pose = change(pinocchio.SE3(axes_and_place[1], axes_and_place[0]))
         numbers = [*pose.translation, *pinocchio.rpy.matrixToRpy(pose.rotation)]
         words = [repr(float(number)) for number in numbers]

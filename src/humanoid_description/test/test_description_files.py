@@ -240,6 +240,22 @@ def test_makers_urdf_with_meshes_is_completed(g1, tmp_path):
         assert poses[0] == pytest.approx(poses[1], abs=1e-12)
 
 
+def test_what_cannot_be_used_of_a_makers_urdf_is_ours(g1, tmp_path):
+    root = ElementTree.fromstring(g1.urdf)
+    (shin,) = [link for link in root.findall("link") if link.attrib["name"] == "left_knee_link"]
+    shin.find("inertial/inertia").set("ixx", "1.0")
+    (elbow,) = [joint for joint in root.findall("joint") if joint.attrib["name"] == "left_elbow_joint"]
+    elbow.find("limit").attrib.update(velocity="0", effort="0")
+    (camera,) = [joint for joint in root.findall("joint") if joint.attrib["name"] == "d435_joint"]
+    camera.set("name", "d435_link")
+    file = tmp_path / "maker.urdf"
+    file.write_text(ElementTree.tostring(root, encoding="unicode"))
+    robot = description.load(CONFIG, file)
+    assert [fault for finding in check.inspect(robot) for fault in finding.faults] == []
+    assert robot.limits(["left_elbow_joint"]).torque == g1.limits(["left_elbow_joint"]).torque
+    assert robot.pinocchio(["left_elbow_joint"]).nq == 1  # pinocchio refuses joints that are called as links
+
+
 def test_limits_keep_margin_and_the_makers_bounds(g1):
     joints = ["left_elbow_joint", "waist_yaw_joint"]
     limits = g1.limits(joints)

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 import humanoid_description as description
+from humanoid_description import check
 
 TABLES = Path(__file__).resolve().parents[4] / "shared" / "robots"
 TABLE = {  # by robot
@@ -117,6 +118,31 @@ def test_inertias_are_the_figures_own(name):
             assert inertia == pytest.approx(published, abs=1e-9 * moments[2]), link["name"]
 
 
+@ROBOTS
+def test_the_makers_own_description_is_usable(name, tmp_path):
+    """As far as the table holds it, with meshes: completed, it is sound, moves as ours and has our collision shapes."""
+    robot, figures = load(name)
+    file = tmp_path / "maker.urdf"
+    file.write_text(makers_urdf(figures))
+    theirs = description.load(robot.config_path, file)
+    assert 'mesh filename="package://maker/' in theirs.urdf
+    assert set(theirs.joints) == set(robot.joints)
+    assert len(theirs.geometry().collisionPairs) == len(robot.geometry().collisionPairs)
+    quick = [look for word, look in check.CHECKS.items() if word not in ("SRDF", "hands' reach")]
+    faults = [fault for look in quick for fault in look(theirs)[0]]
+    corrected = CORRECTED_EFFORTS.get(name, set())
+    assert {fault.split(":")[0] for fault in faults} == corrected, faults
+    home = dict(zip(robot.joints, robot.home()[robot.index(robot.joints)]))
+    for frame in robot.config.frames.values():
+        poses = []
+        for which in (robot, theirs):
+            model = which.pinocchio()
+            data = model.createData()
+            pinocchio.framesForwardKinematics(model, data, which.q(home))
+            poses.append(data.oMf[which.frame_id(frame)].homogeneous)
+        assert poses[1] == pytest.approx(poses[0], abs=1e-6), frame
+
+
 @cache
 def load(name: str) -> tuple[description.Robot, dict]:
     """A robot and the table of its figures."""
@@ -147,6 +173,38 @@ def pose(figures: dict, link: str, positions: dict[str, float]) -> np.ndarray:
         found = step @ found
         link = joint["parent"]
     return found
+
+
+def makers_urdf(figures: dict) -> str:
+    """A URDF with the table's figures, every link with a mesh, what the maker leaves open 0."""
+    root = ElementTree.Element("robot", name="maker")
+    for link in figures["links"]:
+        element = ElementTree.SubElement(root, "link", name=link["name"])
+        if link["mass"]:
+            inertial = ElementTree.SubElement(element, "inertial")
+            ElementTree.SubElement(inertial, "origin", xyz=words(link["com"]), rpy=words(link["inertia_rpy"]))
+            ElementTree.SubElement(inertial, "mass", value=repr(link["mass"]))
+            ElementTree.SubElement(inertial, "inertia", {key: repr(value) for key, value in link["inertia"].items()})
+        for kind in ("visual", "collision") if link["collision"] else ():
+            geometry = ElementTree.SubElement(ElementTree.SubElement(element, kind), "geometry")
+            ElementTree.SubElement(geometry, "mesh", filename=f"package://maker/{link['name']}.stl")
+    for joint in figures["joints"]:
+        element = ElementTree.SubElement(root, "joint", name=joint["name"], type=joint["type"])
+        ElementTree.SubElement(element, "origin", xyz=words(joint["origin_xyz"]), rpy=words(joint["origin_rpy"]))
+        ElementTree.SubElement(element, "parent", link=joint["parent"])
+        ElementTree.SubElement(element, "child", link=joint["child"])
+        if joint["type"] != "fixed":
+            ElementTree.SubElement(element, "axis", xyz=words(joint["axis"]))
+            limits = {word: repr(joint[word] or 0.0) for word in ("lower", "upper", "velocity", "effort")}
+            ElementTree.SubElement(element, "limit", limits)
+        if joint["mimic"]:
+            ElementTree.SubElement(element, "mimic", {key: str(value) for key, value in joint["mimic"].items()})
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def words(numbers: list[float]) -> str:
+    """Numbers as URDF writes them."""
+    return " ".join(map(repr, numbers))
 
 
 def read(inertial: ElementTree.Element) -> tuple[float, np.ndarray, np.ndarray]:
