@@ -2,7 +2,7 @@
 """Everything that runs at the person: operator device, retargeting, heartbeat, view."""
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument
+from launch.actions import DeclareLaunchArgument, GroupAction
 from launch.conditions import IfCondition
 from launch.substitutions import EqualsSubstitution, LaunchConfiguration, NotEqualsSubstitution
 
@@ -27,8 +27,8 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             "operator",
             default_value="scripted",
-            choices=["scripted", "bvh", "natnet", "mvn", "webxr", "handheld", "none"],
-            description="Operator device: a scripted person, motion-capture file, OptiTrack, Xsens, headset, controllers",
+            choices=["scripted", "bvh", "natnet", "mvn", "webxr", "handheld", "leader", "none"],
+            description="Operator device: scripted person, BVH file, OptiTrack, Xsens, headset, controllers, leader arm",
         ),
         DeclareLaunchArgument("motion", default_value="", description="BVH file for operator:=bvh"),
         DeclareLaunchArgument(
@@ -43,6 +43,13 @@ def generate_launch_description() -> LaunchDescription:
             choices=names_in("devices"),
             description="Make of the devices of operator:=handheld, a file in config/devices",
         ),
+        DeclareLaunchArgument(
+            "leader",
+            default_value="unitree_g1_dynamixel",
+            choices=names_in("leaders"),
+            description="Which joint of operator:=leader the robot's follow, a file in config/leaders",
+        ),
+        flag("leader_bus", True, "Read the leader's Dynamixel motors; else its own driver publishes its joint states"),
         DeclareLaunchArgument("page_port", default_value="8443", description="Port of the page for operator:=webxr"),
         flag("operator_autostart", True, "Start moving at once instead of waiting for the operator/start service"),
         flag("retargeting", True, "Turn operator frames into joint targets"),
@@ -96,7 +103,23 @@ def generate_launch_description() -> LaunchDescription:
             port=LaunchConfiguration("page_port"),
             trace=LaunchConfiguration("trace"),
         ),
-        include("retargeting", "humanoid_teleop", when("retargeting"), trace=LaunchConfiguration("trace"), **robot),
+        include(
+            "leader",
+            "humanoid_teleop",
+            IfCondition(EqualsSubstitution(operator, "leader")),
+            mapping=share("config", "leaders", [LaunchConfiguration("leader"), ".yaml"]),
+            bus=LaunchConfiguration("leader_bus"),
+            **robot,
+        ),
+        GroupAction(  # a leader gives joint targets itself
+            [
+                include(
+                    "retargeting", "humanoid_teleop", when("retargeting"), trace=LaunchConfiguration("trace"), **robot
+                )
+            ],
+            scoped=False,
+            condition=IfCondition(NotEqualsSubstitution(operator, "leader")),
+        ),
         include("heartbeat", "humanoid_safety", when("heartbeat")),
     ]
     viewer = LaunchConfiguration("viewer")

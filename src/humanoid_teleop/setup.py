@@ -23,7 +23,9 @@ setup(
     entry_points={
         "console_scripts": [
             "bvh_player = humanoid_teleop.bvh_player_node:main",
+            "dynamixel = humanoid_teleop.dynamixel_node:main",
             "handheld = humanoid_teleop.handheld_node:main",
+            "leader = humanoid_teleop.leader_node:main",
             "mocap = humanoid_teleop.mocap_node:main",
             "replay_motion = humanoid_teleop.replay_motion:main",
             "retargeting = humanoid_teleop.retargeting_node:main",

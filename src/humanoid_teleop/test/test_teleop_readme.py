@@ -41,6 +41,8 @@ def test_retargeting():
         ("webxr", {"port", "task", "instruction", "trace"}),
         ("mocap", {"protocol", "skeleton", "trace"}),
         ("handheld", {"device"}),
+        ("dynamixel", set()),
+        ("leader", {"robot_config", "urdf", "mapping"}),
     ],
 )
 def test_devices(node, of_the_launch_file):
