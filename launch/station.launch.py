@@ -28,7 +28,7 @@ def generate_launch_description() -> LaunchDescription:
             "operator",
             default_value="scripted",
             choices=["scripted", "bvh", "natnet", "mvn", "webxr", "handheld", "leader", "none"],
-            description="Operator device: scripted person, BVH file, OptiTrack, Xsens, headset, controllers, leader arm",
+            description="Operator device: a scripted person, BVH file, OptiTrack, Xsens, headset, controllers, leader",
         ),
         DeclareLaunchArgument("motion", default_value="", description="BVH file for operator:=bvh"),
         DeclareLaunchArgument(
