@@ -36,7 +36,9 @@ class GateSettings:
         deviation_time: How long measured and commanded position may differ by more than `deviation` [s].
         ramp_speed: A joint that has to catch up with a new source starts with this speed limit [rad/s] ...
         ramp_gain: ... which rises by this much per second [rad/s^2].
-        catch_up: Share of the acceleration limit used to catch up, in (0, 1].
+        catch_up: Share of the acceleration and jerk limits used to catch up, in (0, 1].
+        hottest: Temperature of a joint that stops the robot [deg C].
+        highest_current: Current of a joint that stops the robot [A].
         clock_jump: The stamp clock may step by this much between two commands [s].
         late_steps: Steps made up for at once after a late timer.
     """
@@ -52,6 +54,8 @@ class GateSettings:
     ramp_speed: float
     ramp_gain: float
     catch_up: float
+    hottest: float
+    highest_current: float
     clock_jump: float
     late_steps: int
 
@@ -156,6 +160,7 @@ class SafetyGate:
         self._measured_columns = np.zeros(0, dtype=int)
         self._measured_refused = 0
         self._deviates_since: float | None = None
+        self._robot_complaints: list[str] = []  # of the robot itself
         self._commanded = np.zeros(n, dtype=bool)
         self._asked = np.zeros(n, dtype=bool)
         self._where = np.zeros(0, dtype=int)
@@ -210,6 +215,24 @@ class SafetyGate:
         self._robot.beat(now)
         self._watch_deviation(now)
 
+    def robot_status(
+        self, faults: Sequence[str], names: Sequence[str], temperatures: np.ndarray, currents: np.ndarray
+    ) -> None:
+        """Take what the robot says about itself: faults, and per joint temperature [deg C] and current [A] or NaN."""
+        complaints = [f"robot: {fault}" for fault in faults]
+        for values, limit, unit in (
+            (temperatures, self.settings.hottest, "deg C"),
+            (np.abs(currents), self.settings.highest_current, "A"),
+        ):
+            complaints += [f"{name} at {value:.0f} {unit}" for name, value in zip(names, values) if value > limit]
+        self._robot_complaints = complaints
+        for complaint in complaints:
+            self._soft_stop(complaint)
+
+    def lean(self, margin: float) -> None:
+        """Take that the centre of mass is too near the edge of the support polygon, by its margin [m]."""
+        self._soft_stop(f"centre of mass {1e3 * margin:.0f} mm inside the support polygon")
+
     def operator(self, held: bool, steady: float) -> None:
         """Take the dead-man's state from a frame of the operator."""
         self._operator.beat(self._time.at(steady))
@@ -218,6 +241,11 @@ class SafetyGate:
     def heartbeat(self, steady: float) -> None:
         """Take a sign of life of the station."""
         self._heartbeat.beat(self._time.at(steady))
+
+    def following(self, steady: float) -> tuple[str, float]:
+        """The source that is followed, empty where none is, and the robot's time [s]: what else passes is for it."""
+        now = self._time.at(steady)
+        return (self.arbiter.active if self.machine.state is State.ACTIVE else ""), now
 
     def time_scale(self, scale: float, steady: float) -> None:
         """Take the twin's simulated seconds per steady second."""
@@ -381,7 +409,8 @@ class SafetyGate:
 
     def _obstacles(self, now: float) -> list[str]:
         """What speaks against following a source now."""
-        return [dog.complaint(now) for dog in (self._robot, self._heartbeat) if dog.late(now)]
+        silent = [dog.complaint(now) for dog in (self._robot, self._heartbeat) if dog.late(now)]
+        return [*silent, *self._robot_complaints]
 
     def _watch_deviation(self, now: float) -> None:
         """Compare measured with commanded positions."""

@@ -51,6 +51,8 @@ def gate_settings(node: Node) -> GateSettings:
         ramp_speed=number("ramp_speed", "Speed limit on taking over, at first [rad/s]", 0.01, 10.0),
         ramp_gain=number("ramp_gain", "How fast that limit rises [rad/s^2]", 0.0, 100.0),
         catch_up=number("catch_up", "Share of the acceleration limit used to catch up", 0.05, 1.0),
+        hottest=number("hottest", "Temperature of a joint that stops [deg C]", 30.0, 200.0),
+        highest_current=number("highest_current", "Current of a joint that stops [A]", 1.0, 500.0),
         clock_jump=number("clock_jump", "Largest step of the stamp clock [s]", 0.01, 10.0),
         late_steps=ros.required(node, "late_steps", "Commands made up for after a late timer", 1, 50, kind=int),
     )

@@ -34,6 +34,11 @@ def other_joints(robot: Robot) -> tuple[str, ...]:
     return tuple(joint for joint in robot.joints if joint not in commanded)
 
 
+def has_legs(robot: Robot) -> bool:
+    """Whether its legs are handed over: then the centre of mass is ours to keep."""
+    return any("leg" in group and robot.config.groups[group] for group in robot.config.commanded)
+
+
 def fingers(robot: Robot) -> set[str]:
     """Joints that move fingers."""
     return {joint for hand in robot.config.hands.values() for joint in robot.config.groups[hand.group]}

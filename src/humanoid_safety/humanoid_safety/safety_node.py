@@ -18,18 +18,24 @@ from std_srvs.srv import SetBool, Trigger
 import humanoid_description
 from humanoid_core import convert, endpoints, ros
 from humanoid_core.errors import HumanoidError
-from humanoid_interfaces.msg import StageTrace
+from humanoid_interfaces.msg import RobotStatus, StageTrace
 from humanoid_interfaces.srv import SelectSource
+from humanoid_safety.base_shell import BaseShell
 from humanoid_safety.command_message import CommandSerializer
 from humanoid_safety.dead_man import engaged
 from humanoid_safety.gate import Command, SafetyGate
 from humanoid_safety.grid import StepGrid
 from humanoid_safety.parameters import body_settings, gate_settings, surroundings
-from humanoid_safety.robot_limits import allowed_deviation, bodies, commanded_limits, other_joints, self_distance
+from humanoid_safety.reports import Reports
+from humanoid_safety.robot_limits import (
+    allowed_deviation,
+    bodies,
+    commanded_limits,
+    other_joints,
+)
 from humanoid_safety.states import State
-from humanoid_safety.status_messages import command_status, safety_status
+from humanoid_safety.status_messages import command_status
 
-_LEVELS = {State.HOLD: ros.Diagnostics.OK, State.ACTIVE: ros.Diagnostics.OK, State.SOFT_STOP: ros.Diagnostics.WARN}
 _LOOK = 0.008  # [s] joint states are looked at 100 times a second: watchdogs and take-overs need no more
 
 
@@ -52,7 +58,8 @@ class SafetyNode(Node):
         limits = commanded_limits(robot)
         body = bodies(robot, surroundings(self), body_settings(self))
         self._gate = SafetyGate(limits, other_joints(robot), allowed_deviation(robot, deviation), settings, body)
-        self._distance = self_distance(robot)
+        base_rate = ros.required(self, "base_rate", "Base velocities per second [Hz]", 10.0, 200.0, kind=float)
+        base_silence = ros.required(self, "deadline_base", "Silence that stops the base [s]", 0.02, 2.0, kind=float)
         self._grid = StepGrid(self._gate.period_ns, settings.late_steps)
         self._serializer = CommandSerializer()
         self._seen = JointState()  # joint states looked at last
@@ -61,17 +68,23 @@ class SafetyNode(Node):
         self._received: dict[int, int] = {}  # stamp of a target -> when it came, system clock; only while tracing
         # Outputs before inputs
         self._commands = ros.publisher(self, endpoints.JOINT_COMMANDS)
-        self._safety_status = ros.publisher(self, endpoints.SAFETY_STATUS)
         self._command_status = ros.publisher(self, endpoints.COMMAND_STATUS)
         self._trace = ros.publisher(self, endpoints.TRACE) if self._traces else None
-        self._diagnostics = ros.Diagnostics(self, robot.config.name)
+        self._reports = Reports(self, robot, self._gate)
         for source in settings.sources:
             topic = endpoints.JOINT_TARGETS.at(source=source.name)
             ros.subscribe(self, topic, partial(self._on_targets, source.name))
         ros.subscribe(self, endpoints.OPERATOR_FRAME, self._on_operator, depth=1, raw=True)
         ros.subscribe(self, endpoints.JOINT_STATES, self._on_joint_states, depth=1, raw=True)
         ros.subscribe(self, endpoints.SAFETY_HEARTBEAT, lambda _: self._gate.heartbeat(time.monotonic()), depth=1)
+        ros.subscribe(self, endpoints.ROBOT_STATUS, self._on_robot_status)
         ros.subscribe(self, endpoints.TIME_SCALE, self._on_time_scale)
+        if robot.config.drive is not None:
+            oldest = settings.streams[settings.sources[0].name].oldest
+            names = [source.name for source in settings.sources]
+            self._base = BaseShell(
+                self, robot.config.drive, names, base_rate, base_silence, oldest, self._gate.following
+            )
         ros.service(self, endpoints.COMMAND_SELECT, self._on_select)
         ros.service(self, endpoints.SAFETY_ENGAGE, self._on_engage)
         ros.service(self, endpoints.SAFETY_STOP, self._on_stop)
@@ -113,6 +126,10 @@ class SafetyNode(Node):
         except HumanoidError as reason:
             self.get_logger().error(f"refused: {reason}", throttle_duration_sec=1.0)
 
+    def _on_robot_status(self, message: RobotStatus) -> None:
+        faults = list(message.faults) or ([message.message] if message.mode == RobotStatus.FAULT else [])
+        self._gate.robot_status(faults, message.joint_names, np.array(message.temperatures), np.array(message.currents))
+
     def _on_time_scale(self, message: Float64) -> None:
         self._gate.time_scale(message.data, time.monotonic())
 
@@ -140,7 +157,6 @@ class SafetyNode(Node):
         return response
 
     # --- outputs ---
-
     def _on_timer(self) -> None:
         now, steady = self._now_ns(), time.monotonic()
         due = self._grid.due(now)
@@ -170,16 +186,8 @@ class SafetyNode(Node):
             self._received = {stamp: came for stamp, came in self._received.items() if stamp > stamp_ns}
 
     def _report(self) -> None:
-        report = self._gate.report(time.monotonic())
-        state, causes = report.state, "; ".join(report.causes)
-        if self._reported is None or self._reported[0] is not state:
-            self.get_logger().info(f"{state.name}: {causes}")
+        state = self._reports.publish(self._seen)
         self._reported = (state, self._gate.arbiter.active)
-        near = self._distance.nearest(self._gate.pose(), self._seen.name, self._seen.position)
-        status = safety_status(self.get_clock().now().to_msg(), report, self._gate.limits.names, near)
-        self._safety_status.publish(status)
-        level = _LEVELS.get(state, ros.Diagnostics.ERROR)
-        self._diagnostics.update(level, f"{state.name}: {causes}", **self._gate.refused())
 
     def _report_sources(self) -> None:
         sources = self._gate.sources(time.monotonic())

@@ -20,11 +20,15 @@ class Near:
         distance: Between their surfaces [m]; negative when they overlap; NaN where not known.
         link_a: One of them.
         link_b: The other.
+        on_a: Closest point on the one, in the base frame, (3,) [m]; None where not known.
+        on_b: On the other.
     """
 
     distance: float
     link_a: str
     link_b: str
+    on_a: np.ndarray | None = None
+    on_b: np.ndarray | None = None
 
 
 UNKNOWN = Near(float("nan"), "", "")
@@ -79,7 +83,9 @@ class SelfDistance:
         index = pinocchio.computeDistances(self._model, self._data, self._geometry, self._distances, self._q)
         pair = self._geometry.collisionPairs[index]
         links = [self._geometry.geometryObjects[i].name.rsplit("_", 1)[0] for i in (pair.first, pair.second)]
-        return Near(float(self._distances.distanceResults[index].min_distance), *links)
+        result = self._distances.distanceResults[index]
+        points = np.array(result.getNearestPoint1()), np.array(result.getNearestPoint2())
+        return Near(float(result.min_distance), links[0], links[1], *points)
 
     def _movers(self, index: int) -> set[int]:
         """Joints between the base and a body."""

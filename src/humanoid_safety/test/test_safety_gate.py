@@ -41,6 +41,8 @@ SETTINGS = GateSettings(
     ramp_speed=0.5,
     ramp_gain=1.0,
     catch_up=0.5,
+    hottest=80.0,
+    highest_current=40.0,
     clock_jump=0.25,
     late_steps=5,
 )
