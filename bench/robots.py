@@ -1,26 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The twin's core without ROS: how fast its physics runs, and what sensors and pictures cost."""
+"""The twin's core without ROS: how fast its physics runs for each robot, what sensors and pictures cost, and how often
+the scripted person succeeds with each robot: as many trials as `--seconds` says (100 for the figures of the README)."""
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from bench.report import Figure
 from bench.rig import REPOSITORY, ROBOT_CONFIG
+from bench.trials import trial
 from humanoid_description import load
 from humanoid_robots import scene
 from humanoid_robots.rendering import Renderer, views_of
 from humanoid_robots.settings import load_settings
 from humanoid_robots.twin import Twin
 
+SCENE = REPOSITORY / "config" / "scenes" / "parcel_sorting.yaml"
+ROBOTS = sorted((REPOSITORY / "config" / "robots").glob("*.yaml"))
+
 
 def measure(seconds: float) -> dict[str, Figure]:
     """Figures of the area."""
     robot = load(ROBOT_CONFIG)
-    place, task = scene.load_with_task(REPOSITORY / "config" / "scenes" / "parcel_sorting.yaml")
+    place, task = scene.load_with_task(SCENE)
     begin = time.perf_counter()
     twin = Twin(robot, place, task, load_settings(lidar=False))
     build = time.perf_counter() - begin
@@ -33,7 +41,7 @@ def measure(seconds: float) -> dict[str, Figure]:
     renderer.pose(twin.plant.configuration)
     pictures = {f"{view.camera} {view.stream}": _cost(lambda view=view: renderer.view(view)) for view in views}  # type: ignore[misc]
     renderer.close()
-    return {
+    figures = {
         "building robot and scene": Figure(build),
         "physics and touch, CPU": Figure(without),
         "the same with LiDAR, CPU": Figure(with_lidar),
@@ -41,15 +49,32 @@ def measure(seconds: float) -> dict[str, Figure]:
         "head depth image, CPU": Figure(1e3 * pictures["head depth"]),
         "wrist colour image, CPU": Figure(1e3 * pictures["left_wrist color"]),
     }
+    seeds = range(max(1, round(seconds)))
+    with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
+        for file in ROBOTS:
+            own = load(file)
+            figures[f"physics, {own.config.name}, CPU"] = Figure(
+                _speed(Twin(own, place, task, load_settings(lidar=False)), seconds)
+            )
+            successes = pool.starmap(_sorted, [(file, seed) for seed in seeds], chunksize=1)
+            figures[f"sorting succeeds, {own.config.name}"] = Figure(100.0 * sum(successes) / len(seeds))
+    return figures
+
+
+def _sorted(file: Path, seed: int) -> bool:
+    """Whether a trial succeeds."""
+    place, task = scene.load_with_task(SCENE)
+    assert task is not None
+    return trial(load(file), place, task, seed).success
 
 
 def _speed(twin: Twin, seconds: float) -> float:
     """Simulated seconds per second of CPU, while the arms move."""
-    joints = ["left_elbow_joint", "right_elbow_joint"]
+    joints = [arm.elbow_joint for arm in twin.robot.config.operator.arms.values()]
+    home = np.array([twin.robot.config.home[joint] for joint in joints])
     begin = time.thread_time()
     for i in range(round(seconds * twin.settings.control_rate)):
-        wanted = -0.3 + 0.2 * np.sin(2 * np.pi * 0.5 * i / twin.settings.control_rate)
-        twin.command(joints, np.full(2, wanted))
+        twin.command(joints, home * (1.1 + 0.1 * np.sin(2 * np.pi * 0.5 * i / twin.settings.control_rate)))
         twin.step()
     return seconds / (time.thread_time() - begin)
 
