@@ -30,6 +30,7 @@ class HandRetargeter:
     Attributes:
         model: The hand by itself.
         joints: n names, in the configuration's order.
+        goal: Where to, as the person's hand was seen last (n,) [rad or m].
         position: (n,) [rad or m].
         velocity: (n,) [rad/s or m/s].
     """
@@ -50,7 +51,7 @@ class HandRetargeter:
         self._closed = self._within(np.array([config.closed[joint] for joint in self.joints]))
         self.position = self._open.copy()
         self.velocity = np.zeros(len(self.joints))
-        self._goal = self._open.copy()
+        self.goal = self._open.copy()
         self._solver: FingerSolver | Gripper
         if len(self.joints) > 1 and config.fingers:
             ends = self._limits.lower, self._limits.upper, self._open, self._closed
@@ -63,7 +64,7 @@ class HandRetargeter:
         measured = np.array([positions.get(joint, value) for joint, value in zip(self.joints, self._open)], dtype=float)
         self.position = self._within(measured)
         self.velocity = np.zeros(len(self.joints))
-        self._goal = self.position.copy()
+        self.goal = self.position.copy()
 
     def update(self, hand: Hand) -> None:
         """Take in what the person's hand does; what is not known leaves the goal as it was."""
@@ -72,17 +73,17 @@ class HandRetargeter:
         if hand.joint_positions is not None and hand.joint_rotations is not None and hand.validity != LOST:
             person = measure(hand.joint_positions, hand.joint_rotations[0])
             if person is not None:
-                self._goal = self._solver.solve(person, self._goal)
+                self.goal = self._solver.solve(person, self.goal)
         elif math.isfinite(hand.grip):
             grip = min(max(hand.grip, 0.0), 1.0)
-            self._goal = self._open + grip * (self._closed - self._open)
+            self.goal = self._open + grip * (self._closed - self._open)
 
     def step(self, dt: float, follow: bool) -> None:
         """Move towards the goal for dt [s], or brake."""
         if not self.joints:
             return
         limits = self._limits
-        error = self._goal - self.position
+        error = self.goal - self.position
         if not self.velocity.any() and (not follow or np.abs(error).max() < ARRIVED):
             return
         low, high = velocity_box(self.position, self.velocity, dt, limits)

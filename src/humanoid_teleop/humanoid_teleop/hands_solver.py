@@ -32,7 +32,8 @@ END_POSTURE = 0.2**2  # the same at both ends
 END = 0.15  # share of a finger's way at each end over which the pose takes over from the fingertip
 STILL = 0.003**2  # [m2/rad2] of the last answer
 PINCH = 30.0**2  # of the gap between fingers that touch
-RIVAL = 1e-3  # [m] by so much more than the smallest gap, another one counts a quarter
+RIVAL = 1e-3  # [m] a gap larger by so much than the smallest one counts a quarter
+YIELD = 4e-3  # [m] as if larger by so much: gaps of other fingers than the index, where the thumb cannot reach both
 PINCH_FAR = 0.06  # [m] from which on a gap does not count
 
 LONGEST_STEP = 0.6  # [rad] of a joint in one iteration: tips move on circles, steps on their tangents
@@ -172,14 +173,14 @@ def _task(
     posture_end = end.copy()
     if thumb >= 0:
         gaps[thumb] = np.inf
-        smallest = gaps.min() + RIVAL
+        rivals = gaps + RIVAL + np.where(follows[:, 1], 0.0, YIELD)
         nearest = 0.0
         for row in range(size):
             if gaps[row] < PINCH_FAR:
                 near = 1.0 - gaps[row] / PINCH_FAR
                 if closed[row] > 0.5:  # a fist is one, wherever the thumb lies
                     near *= 1.0 - end[row]
-                gap_weights[row] = PINCH * near**6 * (smallest / (gaps[row] + RIVAL)) ** 2
+                gap_weights[row] = PINCH * near**6 * (rivals.min() / rivals[row]) ** 2
                 posture_end[row] *= (1.0 - near) ** 2
                 nearest = max(nearest, near)
         posture_end[thumb] *= (1.0 - nearest) ** 2
