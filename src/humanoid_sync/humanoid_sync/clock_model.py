@@ -252,7 +252,7 @@ class ClockModel:
         self._keep(point)
         count = self._end - self._begin
         self._since_fit += 1
-        if count >= 3 and (count < 20 or self._since_fit >= (4 if count < 100 else 16)):
+        if count >= 3 and (count < 20 or self._since_fit >= (4 if count < 50 else 8 if count < 100 else 16)):
             self._fit()
 
     def _keep(self, point: tuple[float, float]) -> None:

@@ -187,6 +187,19 @@ def test_offline_frames_are_the_live_ones_to_the_bit(case: Case, look_ahead: boo
         assert a == b
 
 
+def test_frames_do_not_wait_for_a_silent_stream_offline_either() -> None:
+    busy = Stream("s0", "s0", WRENCH, 200.0, "nearest", 0.05, 0.1)
+    quiet = Stream("s1", "s1", WRENCH, 30.0, "nearest", 0.05, 0.1)
+    made = [
+        Source(busy, 0, 0.0, 60, (0.0, 0.0), False),  # out of order: a frame made later would have seen more
+        Source(quiet, 0, 0.0, 1, (0.7, 4.0), False),
+    ]
+    rng = random.Random(1)
+    events = sorted((e for source in made for e in arrivals(source, {}, 5.0, rng)), key=lambda event: event[0])
+    case = Case(Plan(30.0, 0.5, [busy, quiet]), made, events, 1)
+    assert [bits(frame) for frame in live(case, False, True)] == [bits(frame) for frame in offline(case, False)]
+
+
 @settings(max_examples=60)
 @given(case=cases())
 def test_nothing_is_bridged_silently(case: Case) -> None:
