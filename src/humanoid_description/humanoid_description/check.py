@@ -289,7 +289,7 @@ def main(arguments: list[str] | None = None) -> None:
             findings = inspect(robot)
             print(table(robot, findings))
             file = options.pictures / f"check_{robot.config.name}.png"
-            pictures.sheet([robot]).save(file)
+            pictures.inspection(robot).save(file)
         except (HumanoidError, OSError) as error:
             sys.exit(f"check: {error}")
         print(f"  picture: {file}")

@@ -23,6 +23,7 @@ from humanoid_description.robot import Robot, load
 from humanoid_description.sources import find_config, known_robots
 
 SMOOTHING = 2  # rays per pixel and direction, unless asked otherwise
+_SEEN, _TOUCHED, _BOTH = range(3)  # groups of shapes
 BACKGROUND = np.array((244, 246, 249)) / 255.0
 _AXES = ((217, 48, 37), (24, 128, 56), (26, 100, 232))  # x, y, z
 _LIGHT = np.array((3.0, 2.2, 5.0))  # where it stands over base_footprint [m]
@@ -70,13 +71,14 @@ class Scene:
             for body in spec.bodies:
                 looks = [geom for geom in body.geoms if geom.contype == 0 and geom.conaffinity == 0]
                 for geom in body.geoms:
-                    geom.group = 0 if geom in looks or not looks else 1
+                    geom.group = _SEEN if geom in looks else _TOUCHED if looks else _BOTH
             spec.body(robot.config.base_frame).pos = (0.0, 0.0, robot.config.base_height)
-            spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=(5.0, 5.0, 0.1), group=0)
+            spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=(5.0, 5.0, 0.1), group=_BOTH)
             self._model = spec.compile()
         except ValueError as error:
             raise DescriptionError(robot.config.description.xacro, error, "a URDF that MuJoCo reads") from error
         self._data = mujoco.MjData(self._model)
+        self._shown = np.zeros(mujoco.mjNGROUP, np.uint8)
         self._floor = int(np.flatnonzero(self._model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE)[0])
 
     def picture(
@@ -87,6 +89,7 @@ class Scene:
         view: View = View(),
         frames: bool = True,
         smoothing: int = SMOOTHING,
+        touch: bool = False,
     ) -> Image.Image:
         """One picture.
 
@@ -97,7 +100,9 @@ class Scene:
             view: Where it is taken from.
             frames: Whether REP-120 and camera frames are drawn: x red, y green, z blue, 8 cm long.
             smoothing: Rays per pixel and direction.
+            touch: Whether shapes for collision checks are shown in place of those to look at.
         """
+        self._shown[:] = [group in (_BOTH, _TOUCHED if touch else _SEEN) for group in range(len(self._shown))]
         positions = dict(zip(self._robot.joints, q[self._robot.index(self._robot.joints)]))
         for joint, mimic in self._robot.mimics.items():
             positions[joint] = mimic.multiplier * positions[mimic.joint] + mimic.offset
@@ -137,10 +142,9 @@ class Scene:
         """What rays from one point hit: geom (n,), -1 for nothing, distance (n,) [m] and outward normal (n, 3)."""
         count = len(rays)
         geom, distance, normal = np.empty(count, np.int32), np.empty(count), np.empty((count, 3))
-        groups = np.array((1, 0, 0, 0, 0, 0), np.uint8)
         flat = np.ascontiguousarray(rays).ravel()
         mujoco.mj_multiRay(
-            self._model, self._data, origin, flat, groups, True, -1, geom, distance, normal.ravel(), count, 50.0
+            self._model, self._data, origin, flat, self._shown, True, -1, geom, distance, normal.ravel(), count, 50.0
         )
         return geom, np.where(geom < 0, 50.0, distance), normal
 
@@ -204,6 +208,17 @@ def sheet(robots: list[Robot], width: int = 330, height: int = 400) -> Image.Ima
         text = ImageDraw.Draw(label)
         text.text((height / 2, left / 2), pose, fill=(90, 96, 104), font=ImageFont.load_default(16), anchor="mm")
         page.paste(label.rotate(90, expand=True), (0, top + height * row))
+    return page
+
+
+def inspection(robot: Robot, width: int = 330, height: int = 400) -> Image.Image:
+    """One robot in the poses of the sheet, side by side: above as it looks, below what is checked for collision."""
+    scene, shown = Scene(robot), poses.named(robot).values()
+    page = Image.new("RGB", (width * len(shown), 2 * height))
+    for column, q in enumerate(shown):
+        for row, touch in enumerate((False, True)):
+            picture = scene.picture(q, width, height, frames=not touch, touch=touch)
+            page.paste(picture, (width * column, height * row))
     return page
 
 
