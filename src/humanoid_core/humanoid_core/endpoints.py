@@ -60,6 +60,7 @@ OPERATOR_PEDAL = Endpoint("operator/pedal", "sensor_msgs/msg/Joy", _stream(100))
 LEADER_STATES = Endpoint("operator/leader/joint_states", "sensor_msgs/msg/JointState", _stream(500))
 HANDHELD_POSE = Endpoint("operator/handheld/{part}/pose", "geometry_msgs/msg/PoseStamped", _stream(250))
 HANDHELD_JOY = Endpoint("operator/handheld/{part}/joy", "sensor_msgs/msg/Joy", _stream(250))
+POLICY_ACTIONS = Endpoint("policy/actions", "trajectory_msgs/msg/JointTrajectory")
 TELEOP_STATUS = Endpoint("teleop/status", "humanoid_interfaces/msg/TeleopStatus")
 
 # Commands

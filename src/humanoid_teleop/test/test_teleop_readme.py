@@ -42,6 +42,7 @@ def test_retargeting():
         ("mocap", {"protocol", "skeleton", "trace"}),
         ("handheld", {"device"}),
         ("dynamixel", set()),
+        ("policy", set()),
         ("leader", {"robot_config", "urdf", "mapping"}),
     ],
 )
