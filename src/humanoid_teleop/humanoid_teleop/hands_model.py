@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import coal
-import numba
 import numpy as np
 import pinocchio as pin
 
 from humanoid_description import Robot
+from humanoid_teleop.compiled import compiled
 
 
 class Chains(NamedTuple):
@@ -134,7 +134,7 @@ class HandModel:
         return places
 
 
-@numba.njit(cache=True)
+@compiled
 def fingertips(chains: Chains, joints: np.ndarray, places: np.ndarray, jacobians: np.ndarray) -> None:
     """Write fingertips (m, 3) [m] and their Jacobians (m, 3, n), given joint positions (n,) [rad or m]."""
     jacobians[:] = 0.0
@@ -173,21 +173,21 @@ def fingertips(chains: Chains, joints: np.ndarray, places: np.ndarray, jacobians
 # Products of 3 x 3 are written out: calls of BLAS cost more than they do.
 
 
-@numba.njit(cache=True)
+@compiled
 def _move(place: np.ndarray, turn: np.ndarray, by: np.ndarray) -> None:
     """Add `by` (3,), turned (3, 3), to a place (3,)."""
     for i in range(3):
         place[i] += turn[i, 0] * by[0] + turn[i, 1] * by[1] + turn[i, 2] * by[2]
 
 
-@numba.njit(cache=True)
+@compiled
 def _compose(first: np.ndarray, second: np.ndarray, out: np.ndarray) -> None:
     for i in range(3):
         for j in range(3):
             out[i, j] = first[i, 0] * second[0, j] + first[i, 1] * second[1, j] + first[i, 2] * second[2, j]
 
 
-@numba.njit(cache=True)
+@compiled
 def _turn_about(axis: np.ndarray, angle: float, before: np.ndarray, out: np.ndarray) -> None:
     """Turn the columns of a rotation (3, 3) about a unit axis (3,), by Rodrigues' formula."""
     s, c = np.sin(angle), np.cos(angle)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from humanoid_core import rotations
+from humanoid_teleop.compiled import compiled
 from humanoid_teleop.operator import WEBXR_JOINTS
 
 FINGERS = ("thumb", "index", "middle", "ring", "little")
@@ -63,7 +63,7 @@ def measure(positions: np.ndarray, wrist_rotation: np.ndarray) -> PersonHand | N
     return hand if known else None
 
 
-@numba.njit(cache=True)
+@compiled
 def _measure(
     positions: np.ndarray, tracking_from_wrist: np.ndarray, reach: np.ndarray, closed: np.ndarray, gaps: np.ndarray
 ) -> bool:

@@ -19,10 +19,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from humanoid_description.config import Finger
+from humanoid_teleop.compiled import compiled
 from humanoid_teleop.hands_model import Chains, HandModel, fingertips
 from humanoid_teleop.hands_person import FINGERS, PersonHand
 
@@ -146,7 +146,7 @@ class _Task(NamedTuple):
     posture_weights: np.ndarray
 
 
-@numba.njit(cache=True)
+@compiled
 def _task(
     follows: np.ndarray,
     thumb: int,
@@ -192,7 +192,7 @@ def _task(
     return _Task(reach, weights * (1.0 - end[:size]), gaps, gap_weights, by_joint, posture_weights)
 
 
-@numba.njit(cache=True)
+@compiled
 def _solve(
     chains: Chains,
     places: np.ndarray,
@@ -230,7 +230,7 @@ def _solve(
     return q
 
 
-@numba.njit(cache=True)
+@compiled
 def _quadratic(
     chains: Chains,
     q: np.ndarray,
@@ -271,7 +271,7 @@ def _quadratic(
     return cost
 
 
-@numba.njit(cache=True)
+@compiled
 def _add(hessian: np.ndarray, slope: np.ndarray, row: np.ndarray, error: float, weight: float) -> None:
     """Add weight |row x - error|^2 to a quadratic of n variables."""
     for i in range(len(row)):
@@ -282,7 +282,7 @@ def _add(hessian: np.ndarray, slope: np.ndarray, row: np.ndarray, error: float, 
                 hessian[i, j] += scaled * row[j]
 
 
-@numba.njit(cache=True)
+@compiled
 def _bounded_step(hessian: np.ndarray, slope: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Low point x (n,) of 1/2 x' H x - slope' x within bounds: what leaves them is put on them, the rest solved anew.
 

@@ -168,7 +168,7 @@ def replay(options: argparse.Namespace) -> str:
     if options.columns:
         at = results[0].instants
         rows = [("operator", output.person_row(frames, at))]
-        rows += [(result.figures["title"], result.pictures) for result in results]
+        rows += [(result.figures["robot"], result.pictures) for result in results]
         times = ((at - frames[0].stamp) * 1e-9).tolist()
         output.strip(rows, times).save(folder / "comparison.png", optimize=True)
     return f"{text}\n\nwritten to {folder}"

@@ -20,7 +20,7 @@ from humanoid_teleop.calibration import about_z, yaw
 from humanoid_teleop.operator import LOST, PART_INDEX, SIDES, OperatorFrame
 from humanoid_teleop.replay_motion_track import Track
 
-WIDTH, HEIGHT, LABEL = 220, 250, 22  # [px] of a picture, and of the writing beside it
+WIDTH, HEIGHT, LABEL = 250, 250, 22  # [px] of a picture, and of the writing beside it
 _VIEW = View(azimuth=0.45, elevation=0.12, distance=5.2, height=0.9, fov_y=0.36)
 _INK, _PAPER = (40, 44, 52), tuple(int(255 * value) for value in BACKGROUND)
 _COLOURS = {"left": (38, 110, 190), "right": (190, 60, 50), "": (110, 116, 124)}
