@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What holds for every robot under config/robots: a new one needs no test of its own."""
 
+import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pinocchio
 import pytest
 
 import humanoid_description as description
-from humanoid_description import shapes
+from humanoid_description import shapes, sources
 
 CONFIGS = sorted((Path(__file__).resolve().parents[3] / "config" / "robots").glob("*.yaml"))
 
@@ -112,6 +113,19 @@ def test_collision_shapes_are_lean(robot):
     per_link = [sum(shape.link == link for shape in found) for link in {shape.link for shape in found}]
     assert max(per_link) <= 2
     assert len(robot.geometry().collisionPairs) < 1500
+
+
+def test_every_xacro_argument_can_be_turned_off(robot):
+    top = sources.find_model(robot.config.description.xacro, robot.config_path)
+    switches = re.findall(r'<xacro:arg name="(\w+)" default="true"/>', top.read_text(encoding="utf-8"))
+    assert "ros2_control" in switches
+    full = ElementTree.fromstring(sources.expand(top))
+    assert not full.findall(".//mesh")
+    for switch in switches:
+        bare = ElementTree.fromstring(sources.expand(top, {switch: "false"}))
+        assert len(list(bare.iter())) < len(list(full.iter())), switch
+    for joint in full.findall("joint"):
+        assert joint.find("limit") is not None or joint.attrib["type"] == "fixed"
 
 
 def test_mujoco_reads_the_model(robot):
