@@ -225,6 +225,7 @@ class Lidar:
         elevation: Lowest and highest ray in `frame` [rad].
         near: [m].
         far: [m].
+        azimuth: Rightmost and leftmost ray about z of `frame` [rad].
     """
 
     model: str
@@ -234,6 +235,7 @@ class Lidar:
     elevation: tuple[float, float]
     near: float
     far: float
+    azimuth: tuple[float, float] = (-np.pi, np.pi)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ SLICES = 10  # of one scan
 def directions(lidar: Lidar, first: int, count: int) -> np.ndarray:
     """Unit vectors (count, 3) of the rays number `first` onwards, in the LiDAR's frame (x forward, z its axis)."""
     time = np.arange(first, first + count) / lidar.points_per_second
-    azimuth = 2 * np.pi * np.mod(_AZIMUTH_RATE * time, 1.0)
+    right, left = lidar.azimuth
+    azimuth = right + (left - right) * np.mod(_AZIMUTH_RATE * time, 1.0)
     triangle = 2.0 * np.abs(np.mod(_ELEVATION_RATE * time, 1.0) - 0.5)
     low, high = lidar.elevation
     elevation = low + (high - low) * triangle

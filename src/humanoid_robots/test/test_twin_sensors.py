@@ -156,6 +156,12 @@ def test_lidar_looks_everywhere_between_its_elevations_and_does_not_repeat(robot
     assert np.linalg.norm(first - second, axis=1).max() > 0.1
 
 
+def test_lidar_looks_only_between_its_azimuths() -> None:
+    rays = directions(Lidar("test", "eye", 10.0, 20000, (-0.4, 0.4), 0.1, 40.0, azimuth=(-1.4, 0.5)), 0, 20000)
+    azimuth = np.arctan2(rays[:, 1], rays[:, 0])
+    assert (azimuth.min(), azimuth.max()) == (pytest.approx(-1.4, abs=0.01), pytest.approx(0.5, abs=0.01))
+
+
 def test_lidar_measures_a_plane() -> None:
     """A LiDAR 1.5 m over a floor sees every downward ray end on it."""
     model = mujoco.MjModel.from_xml_string(
