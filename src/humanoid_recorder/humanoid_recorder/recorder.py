@@ -156,7 +156,7 @@ class Recorder:
                     if old.log_ns < first_ns or not self._ring:
                         recording.offer(old._replace(log_ns=first_ns), arrived=False)
             for sample in self._ring:
-                recording.offer(sample)
+                recording.offer(sample, early=True)
             self._ring.clear()
             self._ring_bytes = 0
             self._recording = recording

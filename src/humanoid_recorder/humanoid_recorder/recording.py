@@ -69,6 +69,7 @@ class Recording:
         self._lock = threading.Lock()  # around the queue and what is in it
         self._queue: deque[Sample] = deque()
         self._waiting = 0  # payload in the queue or being written [bytes]
+        self._early = 0  # of that, from before the start: it has had its room all the time
         self._no_room = False
         self._counters: dict[str, TopicCounter] = {}
         self._labels_written = -1
@@ -92,7 +93,7 @@ class Recording:
             return self.error
         if self._no_room:
             return "the disk is full: images and clouds are not recorded any more"
-        share = self._waiting / self._queue_bytes
+        share = (self._waiting - self._early) / self._queue_bytes
         given_up = [name for name, limit in _SHED.items() if share > limit]
         behind = f"the disk is {self._waiting / 1e6:.0f} MB behind"
         return f"{behind}: {', '.join(f'{name}s' for name in given_up)} are dropped" if given_up else ""
@@ -104,19 +105,22 @@ class Recording:
             counter = self._counters[state.topic.name] = state.new_counter()
         return counter
 
-    def offer(self, sample: Sample, arrived: bool = True) -> None:
+    def offer(self, sample: Sample, arrived: bool = True, early: bool = False) -> None:
         """Count a message and queue it; where the queue is full it is counted as dropped.
 
         Args:
             sample: The message.
             arrived: False for a latched message that is repeated from before the start.
+            early: True for the pre-roll: it was kept until now, and needs no room in the queue.
         """
         state, size = sample.state, len(sample.payload)
         counter = self.counter(state)
         if arrived:
             counter.arrived(sample.log_ns, sample.lost, header_stamp(sample.payload) if state.stamped else 0)
         with self._lock:
-            if not self._has_room(state, size):
+            if early:
+                self._early += size
+            elif not self._has_room(state, size):
                 counter.dropped += 1
                 return
             self._waiting += size
@@ -130,10 +134,10 @@ class Recording:
         if self.error or (self._no_room and share is not None):
             return False
         if share is not None:
-            return self._waiting + size <= self._queue_bytes * share
-        if self._waiting + size > self._queue_bytes:
+            return self._waiting - self._early + size <= self._queue_bytes * share
+        if self._waiting - self._early + size > self._queue_bytes:
             self._give_way()
-        return self._waiting + size <= self._queue_bytes
+        return self._waiting - self._early + size <= self._queue_bytes
 
     def _give_way(self) -> None:
         """Drop what waits and may be dropped."""
@@ -141,10 +145,15 @@ class Recording:
         for sample in self._queue:
             if sample.state.shed in _SHED:
                 self.counter(sample.state).dropped += 1
-                self._waiting -= len(sample.payload)
+                self._take_off(len(sample.payload))
             else:
                 kept.append(sample)
         self._queue = kept
+
+    def _take_off(self, size: int) -> None:
+        """Something has left the queue; what is early stands at its head."""
+        self._waiting -= size
+        self._early = max(0, self._early - size)
 
     def annotate(self, label: Label) -> None:
         """Add an annotation, unless it is there already; the writer thread stores it."""
@@ -297,7 +306,7 @@ class Recording:
         counter.written += 1
         counter.bytes += len(sample.payload)
         with self._lock:
-            self._waiting -= len(sample.payload)
+            self._take_off(len(sample.payload))
         self._writer.write(topic.name, sample.payload, sample.log_ns, sample.publish_ns, sample.sequence)
 
     def _sync_loop(self, period: float) -> None:

@@ -29,7 +29,7 @@ class Wanted:
         required: An episode without a message of it is incomplete. A pattern is met by one matching topic.
         rate: Expected rate [Hz]; 0: none expected (events, latched topics).
         max_gap: Longest allowed time between two messages [s]; 0: any.
-        depth: Messages that the subscription keeps; 0: half a second at `rate`, at least 10.
+        depth: Messages that the subscription keeps; 0: two seconds at `rate`, or of a fast stream where none is given.
         repeat: Write the messages kept from before the start at the beginning of each bag: "latched" (if the publishers
             are transient local), "always" or "never".
         group: Which chunks it goes to; "auto" goes by type.
@@ -97,8 +97,11 @@ def group_of(wanted: Wanted, type_name: str) -> str:
 
 
 def depth_of(wanted: Wanted, group: str) -> int:
-    """How many messages the subscription keeps: half a second and more, since the recorder empties it in bursts."""
+    """How many messages the subscription keeps: two seconds of the fastest streams there are.
+
+    The recorder empties it every few milliseconds; the rest is for a machine so busy that it does not get to.
+    """
     if wanted.depth:
         return wanted.depth
-    usual = 30 if group in ("image", "cloud") else 500
-    return max(usual, round(0.5 * wanted.rate))
+    usual = 60 if group in ("image", "cloud") else 2000
+    return max(usual, round(2.0 * wanted.rate))

@@ -106,6 +106,20 @@ def test_a_slow_disk_costs_previews_then_images_and_never_joints(tmp_path: Path,
     assert 700_000 <= episode.queue_high_water <= 1_000_000
 
 
+def test_a_pre_roll_larger_than_the_queue_is_no_reason_to_drop(tmp_path: Path, stuck: threading.Event) -> None:
+    recorder = make(tmp_path, backend="stuck", queue_bytes=200_000, pre_roll=10.0, pre_roll_bytes=1_000_000)
+    early = [image("/camera/head/color", i, 50_000) for i in range(10)]
+    late = [image("/camera/head/color", i, 50_000) for i in range(10, 12)]
+    recorder.receive(early)
+    recording = recorder.start(Request("a"), early[-1].log_ns)
+    recorder.receive(late)
+    assert recording.trouble == ""
+    stuck.set()
+    folder = recorder.stop("success", "", 11 * SECOND).path
+    assert read_with_rosbags(folder) == by_topic(early + late)
+    assert read_episode(folder).dropped == 0
+
+
 def test_a_full_disk_ends_the_images_and_keeps_every_joint(small_disk: Path) -> None:
     recorder = make(small_disk, reserve_bytes=2 << 20)
     recording = recorder.start(Request("a"), 10 * SECOND)

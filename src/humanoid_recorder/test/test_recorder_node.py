@@ -9,14 +9,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import rclpy
 import yaml
 from builtin_interfaces.msg import Time
-from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -38,7 +35,7 @@ from humanoid_recorder.sidecar import read_episode
 from humanoid_recorder.verification import verify
 
 ROOT = Path(__file__).parents[1]
-DEADLINE = 20.0  # [s]
+DEADLINE = 90.0  # [s] for anything to happen on a slow, busy machine
 
 
 class Cell:
@@ -313,36 +310,56 @@ def test_ending_the_node_finishes_the_episode_as_unsure(cell):
     assert verify(path) == []
 
 
+ACTIVE = """
+from humanoid_core import ros
+from humanoid_recorder.recorder_node import RecorderNode
+
+def make():
+    node = RecorderNode()
+    node.trigger_configure()
+    node.trigger_activate()
+    return node
+
+ros.run(make)
+"""
+
+
 class Process:
-    """The recorder as a process of its own, activated.
+    """The recorder as a process of its own, active.
 
     It is spoken to from a context of its own, which never knew an earlier process that was killed: DDS believes in
     those for another 20 s.
     """
 
     def __init__(self, out: Path, topics: Path) -> None:
-        code = "from humanoid_recorder.recorder_node import main; main()"
+        self.out = out
         values = {"out": out, "topics": topics, "robot_name": "g2", "disk_start": 0, "disk_floor": 0}
         words = ["--ros-args", "-r", "__ns:=/g2", "--params-file", str(ROOT / "config" / "recorder.yaml")]
         words += [word for name, value in values.items() for word in ("-p", f"{name}:={value}")]
-        self.process = subprocess.Popen([sys.executable, "-c", code, *words])
+        self.process = subprocess.Popen([sys.executable, "-c", ACTIVE, *words])
         self.context = Context()
         rclpy.init(context=self.context)
         self.node = Node("person", namespace="/g2", context=self.context)
         self.joints = ros.publisher(self.node, endpoints.JOINT_STATES)
-        self.executor = SingleThreadedExecutor(context=self.context)
-        self.executor.add_node(self.node)
-        for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
-            request = ChangeState.Request(transition=Transition(id=transition))
-            assert self.call("recorder/change_state", ChangeState, request).success
+        self.start_client = ros.client(self.node, endpoints.RECORDER_START)
 
-    def call(self, name: str, kind: Any, request: Any) -> Any:
-        client = self.node.create_client(kind, name)
-        assert client.wait_for_service(timeout_sec=DEADLINE), f"{name} never came"
-        future = client.call_async(request)
-        self.executor.spin_until_future_complete(future, timeout_sec=DEADLINE)
-        assert future.done(), f"{name} never answered"
-        return future.result()
+    def start(self, task: str) -> Path:
+        """Start an episode; gives its staging folder.
+
+        Asked again and again: on a busy machine an answer gets lost, since the server knows its client late. A second
+        request while one is recorded is refused.
+        """
+        asked = 0.0
+
+        def there() -> list[Path]:
+            nonlocal asked
+            if self.start_client.service_is_ready() and time.monotonic() - asked > 2.0:
+                asked = time.monotonic()
+                self.start_client.call_async(StartEpisode.Request(task=task))
+            return list(leftovers(self.out, "g2"))
+
+        self.until(there)
+        return there()[0]
 
     def until(self, condition: Callable[[], object]) -> None:
         """Publish joints until something holds."""
@@ -379,16 +396,16 @@ def start_process(tmp_path: Path) -> Iterator[Callable[[], Process]]:
 def record_some(process: Process, task: str) -> tuple[Path, Path]:
     """Start an episode and wait until messages are in its file; gives its final and its staging folder."""
     process.until(lambda: process.joints.get_subscription_count() == 1)
-    started = process.call("recorder/start", StartEpisode, StartEpisode.Request(task=task))
-    assert started.success, started.message
-    folder = Path(started.path)
-    part = folder.with_name(f"{folder.name}.part")
+    part = process.start(task)
+    folder = part.with_suffix("")
     process.until(lambda: joints_in(part / f"{folder.name}_0.mcap"))
     return folder, part
 
 
 def joints_in(bag: Path) -> bool:
-    """Whether messages of the joints are in a bag that may not be whole."""
+    """Whether messages of the joints are in a bag that may not be whole, or not even be there."""
+    if not bag.exists() or not bag.stat().st_size:
+        return False
     found = scan(bag).summary
     return any(found.counts.get(n) for n, channel in found.channels.items() if channel.topic.endswith("joint_states"))
 
