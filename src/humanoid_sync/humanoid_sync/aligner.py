@@ -253,7 +253,7 @@ class Aligner:
                 said["silence"] = "silent" if health.messages else "nothing received yet"
             if not health.silent and health.messages > 10 and health.rate < limits.rate * stream.rate:
                 said["rate"] = f"{health.rate:.1f} Hz, expected {stream.rate:g} Hz"
-            if not health.silent and _share(track.absent) > limits.missing:
+            if stream.wait and not health.silent and _share(track.absent) > limits.missing:
                 said["missing"] = f"missing in {100 * _share(track.absent):.0f} % of the last frames"
             if _share(track.tardy) > limits.late:
                 said["late"] = f"late {100 * _share(track.tardy):.0f} % of the last messages"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from humanoid_sync.frames import Warning
 
-_STRETCH_NS = 2_000_000_000  # of a warning that lasts, told at once
+_STRETCH_NS = 5_000_000_000  # of a warning that lasts, told at once
 
 
 @dataclass(frozen=True)

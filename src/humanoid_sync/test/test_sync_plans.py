@@ -87,7 +87,7 @@ def test_warnings_become_stretches():
     bad, worse = Warning("head", "rate", "20 Hz"), Warning("head", "rate", "10 Hz")
     assert remarks.update([], 10 * second) == []
     assert remarks.update([bad], 11 * second) == [Remark(11 * second, 11 * second, "head: 20 Hz")]
-    assert remarks.update([worse], 12 * second) == []
-    assert remarks.update([worse], 13 * second) == [Remark(11 * second, 13 * second, "head: 20 Hz")]
-    assert remarks.update([], 14 * second) == [Remark(13 * second, 14 * second, "head: 10 Hz")]
-    assert remarks.update([], 15 * second) == []
+    assert remarks.update([worse], 15 * second) == []
+    assert remarks.update([worse], 16 * second) == [Remark(11 * second, 16 * second, "head: 20 Hz")]
+    assert remarks.update([], 17 * second) == [Remark(16 * second, 17 * second, "head: 10 Hz")]
+    assert remarks.update([], 18 * second) == []
