@@ -12,7 +12,7 @@ import pytest
 
 import humanoid_description as description
 from humanoid_core.errors import ConfigError
-from humanoid_description import check, collision_matrix, make_srdf, shapes, sources, srdf
+from humanoid_description import check, collision_matrix, make_srdf, shapes, srdf
 from humanoid_description.config import Drive, Lift, Wheel
 from humanoid_description.self_collision import SelfCollision
 
@@ -28,22 +28,6 @@ def g1() -> description.Robot:
 def test_committed_srdf_is_what_sampling_gives(g1):
     block = make_srdf.disabled_block(g1, make_srdf.SAMPLES, make_srdf.SEED)
     assert make_srdf.rewritten(g1.srdf, block, g1.srdf_path) == g1.srdf
-
-
-def test_every_xacro_argument_expands_and_has_no_mesh():
-    top = WORKSPACE / "urdf" / "unitree_g1" / "unitree_g1.urdf.xacro"
-    full = ElementTree.fromstring(sources.expand(top))
-    assert not full.findall(".//mesh")
-    bare = ElementTree.fromstring(sources.expand(top, {"hand_sensors": "false", "ros2_control": "false"}))
-    assert bare.find("ros2_control") is None
-    assert not [link for link in bare.findall("link") if "camera_link" in link.attrib["name"]]
-    control = full.find("ros2_control")
-    commanded = {joint.attrib["name"] for joint in control.findall("joint") if joint.findall("command_interface")}
-    read = {joint.attrib["name"] for joint in control.findall("joint")}
-    movable = {joint.attrib["name"] for joint in full.findall("joint") if joint.attrib["type"] == "revolute"}
-    assert read == movable
-    config = description.load(CONFIG).config
-    assert commanded == set(config.commanded_joints)
 
 
 def test_capsules_are_found_and_other_cylinders_left_alone():
@@ -263,18 +247,6 @@ def test_limits_keep_margin_and_the_makers_bounds(g1):
     assert limits.velocity == pytest.approx([6.0, 2.5])
     with pytest.raises(description.DescriptionError, match="tail_joint"):
         g1.limits(["tail_joint"])
-
-
-def test_mujoco_reads_the_model(g1):
-    mujoco = pytest.importorskip("mujoco")
-    model = mujoco.MjModel.from_xml_string(g1.urdf)
-    assert {model.joint(i).name for i in range(model.njnt)} == set(g1.joints)
-    assert model.body_subtreemass[0] == pytest.approx(34.394 - model_mass_of_base(g1), abs=1e-3)
-
-
-def model_mass_of_base(robot: description.Robot) -> float:
-    """MuJoCo fuses what is fixed to the world into it, without its mass."""
-    return float(robot.pinocchio().inertias[0].mass)
 
 
 def test_mimic_and_continuous_joints_have_one_number_or_none(g1):

@@ -43,17 +43,6 @@ def test_right_side_mirrors_the_left(g1):
         assert left * [1.0, -1.0, 1.0] == pytest.approx(right, abs=2e-5)
 
 
-def test_home_holds_the_hands_over_a_table(g1):
-    model = g1.pinocchio()
-    data = model.createData()
-    pinocchio.framesForwardKinematics(model, data, g1.home())
-    for frame, side in (("l_gripper", 1.0), ("r_gripper", -1.0)):
-        x, y, z = data.oMf[g1.frame_id(frame)].translation
-        assert 0.2 < x < 0.5
-        assert 0.05 < side * y < 0.3
-        assert 0.85 < z + g1.config.base_height < 1.05
-
-
 def test_operator_axes_point_where_a_hand_does(g1):
     """Arms forward: fingers ahead and backs outwards. Arms hanging: fingers down, backs outwards."""
     model = g1.pinocchio()
