@@ -9,7 +9,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from humanoid_description.config import Lidar
+from humanoid_description.sensors import Lidar
 from humanoid_robots.furnish import VISUAL_GROUP
 from humanoid_robots.readings import CloudReading
 

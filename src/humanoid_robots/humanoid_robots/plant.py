@@ -14,6 +14,7 @@ from humanoid_robots.events import Touch
 from humanoid_robots.model import DRIVE_JOINTS, Base, build
 from humanoid_robots.readings import BaseReading, ImuReading, JointReading, WrenchReading
 from humanoid_robots.scene import Layout
+from humanoid_robots.standing import Stance
 
 _HIT = 10.0  # force of a contact that counts as a collision [N]
 
@@ -59,6 +60,9 @@ class Plant:
             self.data.qpos[self.model.joint(name).qposadr] = start
         self._drive = [self.model.actuator(name).id for name in DRIVE_JOINTS] if robot.config.drive else []
         mujoco.mj_forward(self.model, self.data)
+        on_feet = base != "held" and robot.config.base == "biped"
+        self._free = self.model.joint(robot.config.base_frame).dofadr[0] + np.arange(6) if on_feet else []
+        self._stance = Stance(self.model, robot.config, period) if on_feet and base == "standing" else None
         self._qpos = self.data.qpos.copy()
         self._qvel = self.data.qvel.copy()
 
@@ -73,6 +77,10 @@ class Plant:
             effort: Added torque (n,) [N m].
         """
         handles = self.handles
+        # The servos compensate gravity; the base has none, and MuJoCo would hold it up by magic.
+        self.data.qfrc_applied[self._free] = -self.data.qfrc_gravcomp[self._free]
+        if self._stance is not None:
+            effort = effort + self._stance.torques(self.data)[handles.dof]
         self.data.ctrl[handles.actuator] = handles.kp * position + handles.kd * velocity + effort
         self._qpos[:] = self.data.qpos
         self._qvel[:] = self.data.qvel

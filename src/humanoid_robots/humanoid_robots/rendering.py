@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from humanoid_description.config import Imager, RobotConfig
+from humanoid_description.config import RobotConfig
+from humanoid_description.sensors import Imager
 from humanoid_robots import gl
 from humanoid_robots.furnish import FIXED_CAMERA, VISUAL_GROUP
 from humanoid_robots.model import HIDDEN_GROUP

@@ -26,7 +26,7 @@ class Settings:
     control_rate: float = _setting("Control periods, and /clock messages, per simulated second [Hz]", 50.0, 2000.0)
     substeps: int = _setting("Physics steps in each control period", 1, 20)
     base: Literal["held", "standing", "free"] = _setting(
-        "Of a biped. held: at standing height; standing: balances on its feet; free: feet and gains alone"
+        "Of a biped. held: at standing height; standing: balances on its feet; free: left to fall"
     )
     time_scale: float = _setting("Simulated seconds per second at most", 0.01, 1000.0)
     seed: int = _setting("Of the scene", 0, 2**62)

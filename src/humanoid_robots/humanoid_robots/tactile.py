@@ -6,7 +6,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from humanoid_description.config import TactilePad
+from humanoid_description.sensors import TactilePad
 from humanoid_robots.readings import TactileReading
 
 

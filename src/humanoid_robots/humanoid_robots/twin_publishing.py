@@ -18,7 +18,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState,
 from tf2_msgs.msg import TFMessage
 
 from humanoid_core import convert, endpoints, ros, rotations
-from humanoid_description.config import Imager
+from humanoid_description.sensors import Imager
 from humanoid_interfaces.msg import RobotStatus, SceneEvent, SceneObject, SceneObjects, TactileArray
 from humanoid_robots import readings
 from humanoid_robots.servo import Mode

@@ -23,9 +23,23 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument("seed", default_value="0", description="Seed of the scene"),
         DeclareLaunchArgument("time_scale", default_value="1.0", description="Simulated seconds per second at most"),
         DeclareLaunchArgument("cameras", default_value="true", description="Draw the cameras"),
+        DeclareLaunchArgument(
+            "base",
+            default_value="held",
+            choices=["held", "standing", "free"],
+            description="Of a biped: held at standing height, standing on its feet, or left to fall",
+        ),
         DeclareLaunchArgument("autostart", default_value="true", description="Configure and activate the node"),
     ]
-    kinds = {"robot_config": str, "urdf": str, "scene": str, "seed": int, "time_scale": float, "cameras": bool}
+    kinds = {
+        "robot_config": str,
+        "urdf": str,
+        "scene": str,
+        "seed": int,
+        "time_scale": float,
+        "cameras": bool,
+        "base": str,
+    }
     given = {name: ParameterValue(LaunchConfiguration(name), value_type=kind) for name, kind in kinds.items()}
     twin = lifecycle_node(
         LaunchConfiguration("autostart"),

@@ -9,7 +9,6 @@ import pytest
 
 from humanoid_core.errors import MessageError
 from humanoid_description import Robot
-from humanoid_robots import scene
 from humanoid_robots.plant import Plant
 from humanoid_robots.readings import JointReading
 from humanoid_robots.scene import Scene
@@ -174,14 +173,40 @@ def test_reset_moves_parcels_but_neither_time_nor_robot(robot: Robot, sorting: S
     assert np.abs(twin.plant.objects()[0].position - parcels).max() > 1e-3
 
 
-def test_free_base_falls(robot: Robot, empty: Scene) -> None:
-    plant = Plant(robot, scene.draw(empty, 0), 0.002, 2, base="free")
-    home, zero = plant.handles.home, np.zeros(len(plant.handles.joints))
+def on_feet(robot: Robot, empty: Scene, base: str, swing: float) -> tuple[Twin, list[float]]:
+    """Heights of the base over 6 s, both arms swinging from the shoulders by `swing` [rad] after the first second."""
+    twin = Twin(robot, empty, None, load_settings(lidar=False, base=base))
+    shoulders = [arm.shoulder_joints[0] for arm in robot.config.operator.arms.values()]
+    home = np.array([robot.config.home[joint] for joint in shoulders])
     heights = []
-    for _ in range(500):
-        plant.begin(home, zero, zero)
-        heights.append(plant.base(0).position[2])
-        plant.finish()
-    assert heights[0] == pytest.approx(robot.config.base_height)
-    assert heights[-1] > 0.1  # the floor holds it
-    assert mujoco.mj_name2id(plant.model, mujoco.mjtObj.mjOBJ_JOINT, robot.config.base_frame) >= 0
+    for i in range(3000):
+        if i > 500:
+            twin.command(shoulders, home + swing * np.sin(0.006 * (i - 500)))
+        twin.step()
+        heights.append(twin.plant.base(0).position[2])
+    return twin, heights
+
+
+def test_free_base_falls_and_the_floor_holds_it(robot: Robot, empty: Scene) -> None:
+    _, heights = on_feet(robot, empty, "free", swing=0.5)
+    assert heights[0] == pytest.approx(robot.config.base_height, abs=1e-3)
+    assert 0.02 < heights[-1] < 0.5 * robot.config.base_height
+
+
+def test_standing_robot_stays_on_its_feet_while_its_arms_swing(robot: Robot, empty: Scene) -> None:
+    twin, heights = on_feet(robot, empty, "standing", swing=0.5)
+    assert max(heights) - min(heights) < 0.01
+    base = twin.plant.base(0)
+    assert np.abs(base.orientation[:2]).max() < 0.03
+    assert np.abs(base.position[:2]).max() < 0.05
+    feet = [twin.plant.data.body(f"{side}_ankle_roll_link").xpos for side in ("left", "right")]
+    assert np.hypot(*(0.5 * (feet[0] + feet[1]))[:2]) < 0.03  # it did not slide or step
+    weight = twin.plant.model.body_subtreemass[twin.plant.model.body(robot.config.base_frame).id] * 9.81
+    held = sum(_normal_force(twin.plant, i) for i in range(twin.plant.data.ncon))
+    assert held == pytest.approx(weight, rel=0.1)  # the floor carries it, nothing else
+
+
+def _normal_force(plant: Plant, contact: int) -> float:
+    force = np.zeros(6)
+    mujoco.mj_contactForce(plant.model, plant.data, contact, force)
+    return float(force[0])

@@ -68,6 +68,20 @@ def test_arms_follow_commands(any_robot: Robot, twin: Twin) -> None:
     np.testing.assert_allclose([found[joint] for joint in arm], wanted, atol=0.01)
 
 
+def test_biped_stands_on_its_feet(any_robot: Robot, empty: Scene) -> None:
+    if any_robot.config.base != "biped":
+        pytest.skip("it rolls")
+    twin = Twin(any_robot, empty, None, load_settings(lidar=False, base="standing"))
+    shoulder = any_robot.config.operator.arms["left"].shoulder_joints[0]
+    home = any_robot.config.home.get(shoulder, 0.0)
+    for i in range(750):
+        twin.command([shoulder], np.array([home + 0.3 * np.sin(0.01 * i)]))
+        twin.step()
+    base = twin.plant.base(0)
+    assert base.position[2] == pytest.approx(any_robot.config.base_height, abs=0.01)
+    assert np.abs(base.orientation[:2]).max() < 0.03
+
+
 def grown(measures: Measures, factor: float) -> Measures:
     shoulders = np.array((0.2, 0.0, measures.shoulders[2]))
     return Measures(shoulders, measures.half_shoulders, np.array((0.2, 0.0)), factor * measures.reach, measures.palms)

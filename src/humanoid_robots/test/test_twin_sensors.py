@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from humanoid_description import Robot
-from humanoid_description.config import Lidar, TactilePad
+from humanoid_description.sensors import Lidar, TactilePad
 from humanoid_robots import scene
 from humanoid_robots.lidar import SLICES, LidarScanner, directions
 from humanoid_robots.plant import Plant
