@@ -7,7 +7,7 @@ cannot be seen in one direction: it stays in the offset.
 
 Which line below the points? Time is cut into slots that keep their lowest point only, so that memory and time per
 sample are bounded and delays that hold up each other count once. Delays of these minima over the true line are close
-to exponential, whatever single delays are like (the least of many); with exponential delays, the likelihood of a line
+to exponential, being the least of many, where single delays near the least do occur; then the likelihood of a line
 depends on nothing but their sum S and on staying below every point (Moon, Skelly, Towsley: Estimation and removal of
 clock skew from network delay measurements, 1999; the lower edge on line: Harrison, Newman: TICSync, 2011). With the
 unknown mean delay integrated out it is S^-n. That is evaluated on a grid of drifts, together with what is known of

@@ -134,6 +134,8 @@ def robot_topics(robot_config: str | Path) -> list[Topic]:
         *every("wrenches", endpoints.WRENCH),
         *every("tactile", endpoints.TACTILE),
     ]
+    if data.get("base") == "wheeled":
+        topics.append(Topic(endpoints.ODOMETRY.name, endpoints.ODOMETRY.type, None))
     for name, camera in (data.get("cameras") or {}).items():
         for kind, endpoint in (("color", endpoints.CAMERA_COLOR_INFO), ("depth", endpoints.CAMERA_DEPTH_INFO)):
             if camera.get(kind):

@@ -17,11 +17,13 @@ from sensor_msgs.msg import CameraInfo, JointState
 from humanoid_core import endpoints, ros
 from humanoid_core.convert import stamp_ns
 from humanoid_interfaces.msg import Annotation, SyncedFrame, SyncedStream, SyncStatus
-from humanoid_sync import view
+from humanoid_sync import clock_store, view
+from humanoid_sync.clock_model import ClockModel
 from humanoid_sync.sync_node import SyncNode
 
 ROOT = Path(__file__).parents[3]
 DEADLINE = 20.0  # [s]
+SECOND, MS = 1_000_000_000, 1_000_000
 PLAN = """
 rate: 30.0
 deadline: 0.15
@@ -38,12 +40,12 @@ streams:
 class Cell:
     """The node, and a robot that publishes whenever the test asks."""
 
-    def __init__(self, plan: Path) -> None:
+    def __init__(self, plan: Path, state_folder: str = "") -> None:
         rclpy.init()
         robot = plan.with_name("robot.yaml")
         robot.write_text("joint_state_rate: 100.0\ncommand_rate: 100.0\n")
         values = {"streams": str(plan), "robot_config": str(robot), "poll_period": 0.005, "robot_name": "g1"}
-        values |= {"latencies": str(ROOT / "config" / "sync" / "latencies.yaml"), "state_folder": ""}
+        values |= {"latencies": str(ROOT / "config" / "sync" / "latencies.yaml"), "state_folder": state_folder}
         overrides = [Parameter(name, value=value) for name, value in values.items()]
         self.sync = SyncNode(namespace="/g1", parameter_overrides=overrides)
         self.robot = Node("robot", namespace="/g1")
@@ -112,6 +114,26 @@ def test_warnings_are_annotations_and_a_table(cell):
     shown = view.status(cell.statuses[-1])
     assert "! dead: nothing received yet" in shown
     assert [line.split()[0] for line in shown.splitlines()[3:6]] == ["joints", "head", "dead"]
+
+
+def test_clocks_survive_a_restart_of_the_node(tmp_path):
+    known = ClockModel()
+    for i in range(600):
+        known.add(i * 33 * MS + 5 * SECOND, 1000 * SECOND + i * 33 * MS + i * 7919 % MS)
+    clock_store.save(tmp_path / "state" / "g1.json", {"board": known})
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(PLAN.replace("streams:", "clocks: {board: {}}\nstreams:").replace("0.5}", "0.5, clock: board}"))
+    made = Cell(plan, str(tmp_path / "state"))
+    try:
+        (clock,) = made.sync._aligner.clocks.values()
+        assert clock.known
+        assert clock.state().offset == pytest.approx(known.state().offset, abs=1e-6)
+        (tmp_path / "state" / "g1.json").unlink()
+    finally:
+        made.robot.destroy_node()
+        made.sync.destroy_node()
+        rclpy.try_shutdown()
+    assert clock_store.restore(tmp_path / "state" / "g1.json", {"board": ClockModel()}) == ["board"]
 
 
 def test_readme_lists_the_parameters(cell):

@@ -34,6 +34,7 @@ def test_every_robot_has_all_its_streams(robot):
         for place, sensor in (data.get(section) or {}).items():
             assert streams[f"{kind}/{place}"].rate == sensor["rate"]
     assert ("lidar/points" in streams) == bool(data.get("lidar"))
+    assert ("odom" in streams) == (data["base"] == "wheeled")
 
 
 def test_slow_streams_get_room():
