@@ -8,6 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from humanoid_description.sensors import Camera, ForceTorque, Imu, Lidar, TactilePad
+
 SIDES = ("left", "right")
 
 
@@ -174,103 +176,6 @@ class Hand:
     open: dict[str, float]
     closed: dict[str, float]
     press: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Imager:
-    """One imager of a camera: pinhole, square pixels, principal point in the middle.
-
-    Attributes:
-        frame: Optical frame (z forward, x right, y down).
-        width: [px].
-        height: [px].
-        fov_y: Vertical field of view [rad].
-        rate: [Hz].
-        near: Shortest distance measured, depth imagers only [m].
-        far: Longest distance measured, depth imagers only [m].
-    """
-
-    frame: str
-    width: int
-    height: int
-    fov_y: float
-    rate: float
-    near: float = 0.0
-    far: float = 0.0
-
-    @property
-    def focal_length(self) -> float:
-        """[px]."""
-        return float(0.5 * self.height / np.tan(0.5 * self.fov_y))
-
-
-@dataclass(frozen=True)
-class Camera:
-    """A camera; without `depth` it sees colour only."""
-
-    model: str
-    color: Imager
-    depth: Imager | None = None
-
-
-@dataclass(frozen=True)
-class Lidar:
-    """A spinning or scanning LiDAR.
-
-    Attributes:
-        model: Maker's name of it.
-        frame: Of the points.
-        rate: Clouds per second [Hz].
-        points_per_second: Over all directions.
-        elevation: Lowest and highest ray in `frame` [rad].
-        near: [m].
-        far: [m].
-        azimuth: Rightmost and leftmost ray about z of `frame` [rad].
-    """
-
-    model: str
-    frame: str
-    rate: float
-    points_per_second: int
-    elevation: tuple[float, float]
-    near: float
-    far: float
-    azimuth: tuple[float, float] = (-np.pi, np.pi)
-
-
-@dataclass(frozen=True)
-class Imu:
-    """An IMU: its frame and rate [Hz]."""
-
-    frame: str
-    rate: float
-
-
-@dataclass(frozen=True)
-class TactilePad:
-    """A pressure pad: a regular grid of taxels, z of `frame` out of the pad, rows along x, columns along y.
-
-    Attributes:
-        frame: In the middle of the pad.
-        rows: Taxels along x.
-        columns: Taxels along y.
-        size: Of the pad along x and y [m].
-        rate: [Hz].
-    """
-
-    frame: str
-    rows: int
-    columns: int
-    size: tuple[float, float]
-    rate: float
-
-
-@dataclass(frozen=True)
-class ForceTorque:
-    """A wrench: the frame it is given in, and its rate [Hz]."""
-
-    frame: str
-    rate: float
 
 
 @dataclass(frozen=True)

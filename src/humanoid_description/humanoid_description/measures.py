@@ -104,7 +104,8 @@ def palm(robot: Robot, side: str) -> Palm:
     )
     # A gripper has nothing but its thumb and presses with that, closed.
     thumbs = {int(model.getJointId(f.joints[0])) for f in fingers if "thumb" in f.follows and len(fingers) > 1}
-    points, thumb_points = [], [np.zeros((4, 0))]
+    points: list[np.ndarray] = []
+    thumb_points = [np.zeros((4, 0))]
     for shape in collision_shapes(robot.urdf):
         frame = robot.frame_id(shape.link)
         moving = set(model.supports[model.frames[frame].parentJoint])

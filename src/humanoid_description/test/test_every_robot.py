@@ -12,6 +12,8 @@ import pytest
 
 import humanoid_description as description
 from humanoid_description import shapes, sources
+from humanoid_description.config import Lift
+from humanoid_description.sensors import Imager
 
 CONFIGS = sorted((Path(__file__).resolve().parents[3] / "config" / "robots").glob("*.yaml"))
 
@@ -82,12 +84,12 @@ def test_a_lift_raises_an_upright_torso(robot):
         assert high.rotation[2, 2] > np.cos(0.01)
 
 
-def between(lift: description.config.Lift, share: float) -> dict[str, float]:
+def between(lift: Lift, share: float) -> dict[str, float]:
     """Joint positions on the way from low (0) to high (1)."""
     return {joint: (1.0 - share) * lift.low[joint] + share * lift.high[joint] for joint in lift.joints}
 
 
-def in_picture(robot: description.Robot, imager: description.config.Imager, point: np.ndarray) -> bool:
+def in_picture(robot: description.Robot, imager: Imager, point: np.ndarray) -> bool:
     """Whether an imager sees a point of the base frame, at home."""
     x, y, z = at(robot, robot.home(), imager.frame).actInv(point)
     half = 0.5 * np.array([imager.width, imager.height]) / imager.focal_length
