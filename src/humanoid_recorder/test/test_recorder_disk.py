@@ -39,16 +39,18 @@ class StuckWriter(McapWriter):
     """A disk that takes nothing until `go` is set."""
 
     go = threading.Event()
+    busy = threading.Event()  # it has something to write
 
     def write(self, topic: str, payload: bytes, log_ns: int, publish_ns: int, sequence: int) -> None:
-        self.go.wait(20.0)
+        self.busy.set()
+        self.go.wait(60.0)
         super().write(topic, payload, log_ns, publish_ns, sequence)
 
 
 @pytest.fixture
 def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     monkeypatch.setitem(BACKENDS, "stuck", StuckWriter)
-    StuckWriter.go = threading.Event()
+    StuckWriter.go, StuckWriter.busy = threading.Event(), threading.Event()
     yield StuckWriter.go
     StuckWriter.go.set()
 
@@ -84,14 +86,16 @@ def test_a_slow_disk_costs_previews_then_images_and_never_joints(tmp_path: Path,
     recording = recorder.start(Request("a"), 10 * SECOND)
     camera = "/camera/head/color"
     assert recording.trouble == ""
+    recorder.receive([joints(0)])
+    assert StuckWriter.busy.wait(20.0)  # the rest stays in the queue
     recorder.receive([image(camera, i, 50_000) for i in range(8)])  # 400 kB wait
-    recorder.receive([image("/preview", i, 50_000) for i in range(10)])  # 100 kB of 500 kB fit
+    recorder.receive([image("/preview", i, 50_000) for i in range(10)])  # 100 kB of 500 kB are left
     assert counters(recorder, recording)["/preview"] == (0, 8)
-    recorder.receive([image(camera, i, 50_000) for i in range(8, 16)])  # 250 kB of 400 kB fit
+    recorder.receive([image(camera, i, 50_000) for i in range(8, 16)])  # 250 kB of 750 kB are left
     assert counters(recorder, recording)[camera][1] == 3
     assert "previews are dropped" in recording.trouble
     assert recording.trouble in recorder.warnings(10 * SECOND)
-    recorder.receive([joints(i) for i in range(900)])  # the last 650 kB push images out
+    recorder.receive([joints(i) for i in range(1, 900)])  # they push images out
     assert counters(recorder, recording)["/joint_states"][1] == 0
     assert counters(recorder, recording)[camera][1] > 3
     assert "images" in recording.trouble
