@@ -81,6 +81,7 @@ class World:
         now_ns: Time of the stamps; 0 before the first.
         time_scale: Simulated seconds per second; 1 with a real robot.
         joint_states: Messages so far.
+        retargeting: Whether it has said anything; at its first start it compiles for a while.
         safety: State of the limiter; -1 before its first message.
         reasons: Why it is in it.
         held: Whether the operator's dead-man is held.
@@ -94,6 +95,7 @@ class World:
     now_ns: int = 0
     time_scale: float = 1.0
     joint_states: int = 0
+    retargeting: bool = False
     safety: int = -1
     reasons: list[str] = field(default_factory=list)
     held: bool = False
@@ -203,6 +205,8 @@ def missing(world: World) -> list[str]:
         found.append("no time on /clock (is the twin active?)")
     if world.joint_states == 0:
         found.append("no joint_states")
+    if not world.retargeting:
+        found.append("no teleop/status (the retargeting compiles at its first start)")
     if world.safety == -1:
         found.append("no safety/status")
     elif world.safety == E_STOP:

@@ -42,6 +42,7 @@ class DemoNode(Node):
         }  # fmt: skip
         # Inputs
         ros.subscribe(self, endpoints.JOINT_STATES, self._on_joint_state, depth=1, raw=True)
+        ros.subscribe(self, endpoints.TELEOP_STATUS, self._on_teleop, depth=1, raw=True)
         ros.subscribe(self, endpoints.SAFETY_STATUS, self._on_safety)
         ros.subscribe(self, endpoints.COMMAND_STATUS, self._on_command)
         ros.subscribe(self, endpoints.TIME_SCALE, self._on_time_scale)
@@ -65,7 +66,7 @@ class DemoNode(Node):
             if scripted
             else f"Move like the person in {Path(motion).name or 'the capture'}.",
             has_goal=scripted,
-            ready_limit=ros.optional(self, "ready_limit", 120.0, "Wait for the system [s, steady]", 1.0, 3600.0),
+            ready_limit=ros.optional(self, "ready_limit", 600.0, "Wait for the system [s, steady]", 1.0, 3600.0),
             call_limit=ros.optional(self, "call_limit", 60.0, "Wait for a service [s, steady]", 1.0, 3600.0),
             stall_limit=ros.optional(self, "stall_limit", 60.0, "Clock may stand still [s, steady]", 1.0, 3600.0),
             episode_limit=ros.optional(self, "episode_limit", 120.0, "Longest episode [s, simulated]", 1.0, 3600.0),
@@ -77,6 +78,9 @@ class DemoNode(Node):
 
     def _on_joint_state(self, _: bytes) -> None:
         self._world.joint_states += 1
+
+    def _on_teleop(self, _: bytes) -> None:
+        self._world.retargeting = True
 
     def _on_safety(self, message: SafetyStatus) -> None:
         self._world.safety, self._world.reasons = message.state, list(message.reasons)

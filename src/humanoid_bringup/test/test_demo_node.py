@@ -16,7 +16,15 @@ from sensor_msgs.msg import JointState
 from humanoid_bringup.demo import ACTIVE, FAILURE, HOLD, SUCCESS
 from humanoid_bringup.demo_node import DemoNode
 from humanoid_core import endpoints, ros
-from humanoid_interfaces.msg import CommandStatus, SafetyStatus, SceneEvent, SourceStatus, StreamHealth, SyncStatus
+from humanoid_interfaces.msg import (
+    CommandStatus,
+    SafetyStatus,
+    SceneEvent,
+    SourceStatus,
+    StreamHealth,
+    SyncStatus,
+    TeleopStatus,
+)
 
 TASK = Path(__file__).resolve().parents[3] / "config" / "tasks" / "parcel_sorting.yaml"
 
@@ -29,6 +37,7 @@ class Cell(Node):
         self.asked: list[tuple[str, object]] = []
         self.lifts = True
         self._states = ros.publisher(self, endpoints.JOINT_STATES)
+        self._teleop = ros.publisher(self, endpoints.TELEOP_STATUS)
         self._safety = ros.publisher(self, endpoints.SAFETY_STATUS)
         self._command = ros.publisher(self, endpoints.COMMAND_STATUS)
         self._events = ros.publisher(self, endpoints.SCENE_EVENTS)
@@ -60,6 +69,7 @@ class Cell(Node):
 
     def _publish(self) -> None:
         self._states.publish(JointState())
+        self._teleop.publish(TeleopStatus())
         self._safety.publish(SafetyStatus(state=self._state))
         self._looks_left = max(0, self._looks_left - 1)
         source = SourceStatus(name="teleop", enabled=self._looks_left > 0)
