@@ -29,6 +29,7 @@ class Verdict:
         worst: By how much at most [m].
         fastest: Per point, its highest speed over its limit; 1.0 is the limit.
         too_fast: Commands in which a point was faster.
+        rows: Which commands those are, and the one before them, (steps,) or (steps + 1,) bool.
     """
 
     nearest: float
@@ -37,6 +38,7 @@ class Verdict:
     worst: float
     fastest: dict[str, float]
     too_fast: int
+    rows: np.ndarray
 
 
 class BodyReferee:
@@ -139,7 +141,7 @@ class BodyReferee:
             speed = np.linalg.norm(np.diff(points, axis=0, prepend=points[:1]), axis=1) / dt
             fastest[frame] = float(speed.max() / limit)
             fast |= speed > limit * (1.0 + 1e-9)
-        return Verdict(nearest, pair, int(near.sum()), worst, fastest, int(fast.sum()))
+        return Verdict(nearest, pair, int(near.sum()), worst, fastest, int(fast.sum()), near | fast)
 
     def _at_least(self, a: int, b: int, rotation: dict[int, np.ndarray], centre: dict[int, np.ndarray]) -> np.ndarray:
         """Lower bounds of a pair's distances, (steps,) [m]: the larger shape against the ball around the other."""

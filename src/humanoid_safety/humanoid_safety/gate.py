@@ -212,6 +212,7 @@ class SafetyGate:
             return
         self._measured = position[self._measured_columns]
         self.limiter.others(names, position)
+        self.limiter.track(self._measured, ~self._commanded)
         self._robot.beat(now)
         self._watch_deviation(now)
 

@@ -111,6 +111,15 @@ class Limiter:
         self._narrow(native["position"], native["position"])
         native.look(anew=True)
 
+    def track(self, position: np.ndarray, where: np.ndarray) -> None:
+        """Follow joints that nobody commands yet to where they are measured, at rest; arguments as of `place`."""
+        native = self._native
+        if np.abs(position[where] - native["position"][where]).max(initial=0.0) > _MOVED:
+            native["position"][where] = position[where]
+            native["moved"][where] = native["change"][where] = 0.0
+            self._narrow(native["position"], native["position"])
+            native.look(anew=False)
+
     def others(self, names: Sequence[str], positions: np.ndarray) -> None:
         """Tell where the robot's joints are measured: those that may not be commanded carry bodies, too.
 

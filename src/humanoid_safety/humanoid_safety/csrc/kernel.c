@@ -362,7 +362,7 @@ static void guide(Limiter *L) {
     }
     for (int g = 0; g < m; g++) size += row[g] * row[g];
     row[m] = size;
-    row[m + 1] = d - L->allowed[p] - L->buffer;
+    row[m + 1] = most_of(d - L->allowed[p] - L->buffer, 0.0);
     if (size > 1e-8) count++;
   }
   for (int sweep = 0; sweep < SWEEPS; sweep++)
