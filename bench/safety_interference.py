@@ -49,9 +49,10 @@ def _of_clip(robot: Robot, gate: SafetyGate, path: Path) -> tuple[float, float, 
     stamps, rows = _clean(track.stamps.astype(float), track.position[:, columns])
     requests, commands = _run(gate, names, stamps, rows)
     index = [gate.limits.names.index(name) for name in names]
-    bounds = referee.Bounds(
-        *(getattr(gate.limits, word)[index] for word in ("lower", "upper", "velocity", "acceleration", "jerk")), DT
+    lower, upper, velocity, acceleration, jerk = (
+        getattr(gate.limits, word)[index] for word in ("lower", "upper", "velocity", "acceleration", "jerk")
     )
+    bounds = referee.Bounds(lower, upper, velocity, acceleration, jerk, DT)
     broken = np.any(list(referee.over(requests, bounds).values()), axis=0)
     settings = gate.limiter.body.settings if gate.limiter.body else None
     if settings is not None:

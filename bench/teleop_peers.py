@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Public differential inverse kinematics on the same targets: pink (pinocchio) and mink (MuJoCo), used as their examples
-show.
+"""Public differential inverse kinematics on the same targets: pink (pinocchio) and mink (MuJoCo), used as their
+examples show.
 
 Each is given position and speed limits, one step per frame, and equal weights. "barrier" and "coll." keep apart the 21
 pairs of links that matter most (both upper arms, forearms and hands against each other, forearms and hands against

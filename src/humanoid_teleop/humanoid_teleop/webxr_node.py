@@ -18,9 +18,9 @@ from humanoid_core import convert, endpoints, ros
 from humanoid_core.certificate import own_addresses
 from humanoid_core.config import build
 from humanoid_core.pairing import Pairing
+from humanoid_core.two_way import Estimate
 from humanoid_interfaces.msg import EpisodeStatus, SafetyStatus, StageTrace, TeleopStatus
 from humanoid_teleop import operator_messages
-from humanoid_core.two_way import Estimate
 from humanoid_teleop.webxr.server import PageServer
 from humanoid_teleop.webxr.session import HeadsetSession, SessionSettings
 

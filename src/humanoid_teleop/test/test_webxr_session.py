@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from humanoid_core import rotations
+from humanoid_core.two_way import STEP, Estimate, TwoWayClock
 from humanoid_teleop.operator import INFERRED, LOST, PART_INDEX, TRACKED, OperatorFrame
 from humanoid_teleop.webxr import packet
-from humanoid_core.two_way import STEP, Estimate, TwoWayClock
 from humanoid_teleop.webxr.packet import PACKET, PacketError
 from humanoid_teleop.webxr.session import HeadsetSession, SessionSettings
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from humanoid_core import rotations
+from humanoid_core.two_way import Estimate
 from humanoid_teleop.operator import LOST, SIDES, TRACKED, Hand, OperatorFrame
 from humanoid_teleop.webxr import packet
-from humanoid_core.two_way import Estimate
 
 SOURCE = "webxr"
 
