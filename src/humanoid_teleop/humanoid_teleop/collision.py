@@ -215,11 +215,15 @@ def watch(chain: Chain, pose: Pose, links: Links, dt: float, near: float, brakin
     on_a, on_b = np.empty((MOST_ROWS + 1, 3)), np.empty((MOST_ROWS + 1, 3))
     a_point, b_point = np.empty(3), np.empty(3)
     found = 0
+    fastest = 2.0 * ways.last.max() / dt if count else 0.0
+    farthest = near + 0.5 * fastest * fastest / braking
     for p in range(pairs.first.shape[0]):
         a, b = pairs.first[p], pairs.second[p]
+        come = ways.total[a] + ways.total[b]
+        if pairs.budget[p] - come >= pairs.least[p] + farthest:
+            continue
         closing = (ways.last[a] + ways.last[b]) / dt
         need = pairs.least[p] + near + 0.5 * closing * closing / braking
-        come = ways.total[a] + ways.total[b]
         if pairs.budget[p] - come >= need:
             continue
         gap = distance(shapes, placed, a, b, pairs.way[p], a_point, b_point)

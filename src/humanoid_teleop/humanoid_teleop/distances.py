@@ -115,7 +115,8 @@ def distance(
         placed: Where they are.
         a: A shape.
         b: Another.
-        way: In: a guess of the unit vector from a to b (3,), or zeros. Out: that vector; the guess where cores overlap.
+        way: In: a guess of the unit vector from a to b (3,), or zeros. Out: that vector; between their
+            middles where cores overlap.
         on_a: Out: nearest point of a's core (3,) [m].
         on_b: Out: of b's.
     """
@@ -128,7 +129,13 @@ def distance(
     else:
         gap = np.empty(3)
         length = _gjk(shapes, placed, a, b, way, gap, on_a, on_b)
-    if length > 1e-9:
+    if length <= 1e-9:  # no one way out: from middle to middle
+        for k in range(3):
+            gap[k] = placed.place[b, k] - placed.place[a, k]
+        apart = math.sqrt(dot(gap, gap))
+        for k in range(3):
+            way[k] = gap[k] / apart if apart > 1e-9 else (1.0 if k == 2 else 0.0)
+    else:
         for k in range(3):
             way[k] = gap[k] / length
     return length - shapes.radius[a] - shapes.radius[b]

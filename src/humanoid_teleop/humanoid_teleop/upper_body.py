@@ -86,7 +86,7 @@ class UpperBody:
                 )
         locked = [index for index in range(1, model.njoints) if model.names[index] not in moved]
         self.model = pin.buildReducedModel(model, locked, robot.home())
-        self.geometry = _reduced_geometry(robot.geometry(), model, self.model)
+        self.geometry = reduced_geometry(robot.geometry(), model, self.model)
         self.joints: tuple[str, ...] = tuple(self.model.names)[1:]
         self.home = np.array([config.home.get(joint, 0.0) for joint in self.joints])
         self.torso = int(self.model.getFrameId(config.operator.torso_frame))
@@ -156,7 +156,7 @@ class UpperBody:
         )
 
 
-def _reduced_geometry(geometry: pin.GeometryModel, model: pin.Model, reduced: pin.Model) -> pin.GeometryModel:
+def reduced_geometry(geometry: pin.GeometryModel, model: pin.Model, reduced: pin.Model) -> pin.GeometryModel:
     """The geometry on the reduced model, with the pairs that can still move against each other.
 
     pinocchio's own reduction of a geometry model ends the process (4.1.0).
