@@ -60,12 +60,14 @@ def at_least(name: str, measured: float, limit: float, unit: str, detail: str) -
 class StreamRule:
     """What is expected of the topics that match a pattern. Rates in Hz by stamps, gaps in s.
 
+    `sensor`: a known robot need not have it, but where it has some, each of them is required.
     `late_start`: the stream may begin at any time in the episode, such as commands, which nobody sends before engaging.
     `repeats`: two messages may carry the same stamp, such as a status that is sent on each change.
     """
 
     topic: str
     required: bool
+    sensor: bool = False
     late_start: bool = False
     repeats: bool = False
     at_least: int = 1

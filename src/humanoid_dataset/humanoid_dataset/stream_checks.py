@@ -43,7 +43,7 @@ def topics(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckRes
     for rule in limits.streams:
         if rule.required:
             own = [topic for topic in robot.rates if matches(topic, rule)]
-            if own:
+            if own or (rule.sensor and robot.rates):
                 missing += [topic for topic in own if topic not in found]
             elif sum(matches(topic, rule) for topic in found) < rule.at_least:
                 missing.append(rule.topic)

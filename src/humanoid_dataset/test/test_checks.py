@@ -102,6 +102,15 @@ def test_missing_topic_is_named(verdict):
     assert "wrench/left_wrist" in result(found, "topics").detail
 
 
+def test_a_robot_without_a_sensor_needs_no_stream_of_it(tmp_path, robot_config):
+    episode = write_episode(tmp_path / "episode", Plan(defect=lose("lidar/points")))
+    config = yaml.safe_load(robot_config.read_text())
+    assert failed(judge(episode, LIMITS, robot_config)) == {"topics"}
+    without = tmp_path / "testbot.yaml"
+    without.write_text(yaml.safe_dump(config | {"lidar": None}))
+    assert judge(episode, LIMITS, without).passed
+
+
 def test_slow_camera(verdict):
     found = verdict(Plan(defect=lose(HEAD, lambda t: round(t * 30) % 8 != 7)))
     assert failed(found) == {"rates"}
