@@ -65,6 +65,7 @@ class Case:
             settings.self_distance,
             settings.surroundings_distance,
             {"table": (size, centre)},
+            (np.array(around.lower), np.array(around.upper)),
         )
         start = np.clip(robot.home()[robot.index(limits.names)], limits.lower, limits.upper)
         bounds = referee.Bounds(
@@ -122,6 +123,7 @@ class Tally:
             before = commands[begin - 1] if begin else None
             verdict = case.body_referee.judge(commands[begin : begin + 2000], 1.0 / case.rate, before)
             self.broken["distance"] += verdict.too_near
+            self.broken["workspace"] += verdict.outside
             self.broken["hand or elbow speed"] += verdict.too_fast
             self.fastest = max(self.fastest, *verdict.fastest.values())
             if verdict.nearest < self.nearest:

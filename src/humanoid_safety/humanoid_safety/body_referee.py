@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judges distances and hand speeds of a sequence of commands. Shares no code with the limiter.
+"""Judges distances, workspace and hand speeds of a sequence of commands. Shares no code with the limiter.
 
 Poses come from the URDF's own origins and axes, distances from coal. Bodies that are far apart are told by the balls
 around them; a pair that was measured is measured again once its bodies may have used up what was clear.
@@ -27,6 +27,7 @@ class Verdict:
         pair: Which two.
         too_near: Commands in which a pair was nearer than its least distance.
         worst: By how much at most [m].
+        outside: Commands in which a palm was outside the workspace.
         fastest: Per point, its highest speed over its limit; 1.0 is the limit.
         too_fast: Commands in which a point was faster.
         rows: Which commands those are, and the one before them, (steps,) or (steps + 1,) bool.
@@ -36,6 +37,7 @@ class Verdict:
     pair: tuple[str, str]
     too_near: int
     worst: float
+    outside: int
     fastest: dict[str, float]
     too_fast: int
     rows: np.ndarray
@@ -52,6 +54,7 @@ class BodyReferee:
         self_distance: Wanted between bodies [m].
         surroundings_distance: Wanted to the floor and boxes [m].
         boxes: Edge lengths (3,) and centre over the floor under the base (3,), by name [m].
+        workspace: Lowest and highest corner of where palms may be over the floor under the base, (3,) each [m].
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class BodyReferee:
         self_distance: float,
         surroundings_distance: float,
         boxes: Mapping[str, tuple[np.ndarray, np.ndarray]],
+        workspace: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> None:
         self._urdf = {e.attrib["name"]: e for e in ElementTree.fromstring(robot.urdf).findall("joint")}
         self._by_child = {e.find("child").attrib["link"]: e for e in self._urdf.values()}  # type: ignore[union-attr]
@@ -91,16 +95,26 @@ class BodyReferee:
         }
         for name, (size, centre) in boxes.items():
             solids[name] = (coal.Box(*size), centre + np.array([0.0, 0.0, ground]))
+        arms = [i for i, above in enumerate(moved) if above & watched and not above & fingers]
         for name, (form, centre) in solids.items():
-            self._links.append(name)
-            self._forms.append(form)
-            pose = np.eye(4)
-            pose[:3, 3] = centre
-            self._places.append(pose)
-            for i, joints_above in enumerate(moved):
-                if joints_above & watched and not joints_above & fingers:
-                    self._pairs.append((i, len(self._links) - 1, surroundings_distance))
+            self._add(name, form, centre)
+            self._pairs += [(i, len(self._links) - 1, surroundings_distance) for i in arms]
+        self._bodies = len(self._pairs)  # pairs from here on are palms and the ends of the workspace
+        palms = {hand.palm_frame for hand in robot.config.hands.values()}
+        for axis, letter in enumerate("xyz" if workspace is not None else ""):
+            for corner, sign in zip(workspace or (), (1.0, -1.0)):
+                end = sign * (corner[axis] + (ground if axis == 2 else 0.0))
+                self._add(f"workspace {letter}", coal.Halfspace(sign * np.eye(3)[axis], end), np.zeros(3))
+                self._pairs += [(i, len(self._links) - 1, 0.0) for i in arms if self._links[i] in palms]
         self._balls = np.array([_ball(form) for form in self._forms])
+
+    def _add(self, name: str, form: coal.CollisionGeometry, centre: np.ndarray) -> None:
+        """Something that stands in the base frame."""
+        pose = np.eye(4)
+        pose[:3, 3] = centre
+        self._links.append(name)
+        self._forms.append(form)
+        self._places.append(pose)
 
     def judge(self, commands: np.ndarray, dt: float, before: np.ndarray | None = None) -> Verdict:
         """Look at commands (steps, n) [rad] that are dt apart; `before` (n,): the one before them, for speeds."""
@@ -117,8 +131,9 @@ class BodyReferee:
             if np.isfinite(self._balls[i]):
                 travelled[i, 1:] = np.cumsum(shift + self._balls[i] * angle)
         nearest, pair, worst = np.inf, ("", ""), 0.0
-        near = np.zeros(len(rows), dtype=bool)
-        for a, b, least in self._pairs:
+        near, out = np.zeros(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool)
+        for number, (a, b, least) in enumerate(self._pairs):
+            bodies = number < self._bodies
             apart, row, count = travelled[a] + travelled[b], 0, len(near)
             far = self._at_least(a, b, rotation, centre)
             while row < count:
@@ -127,11 +142,11 @@ class BodyReferee:
                     row = row + int(np.argmax(later)) if later.any() else count
                     continue
                 distance = self._distance(a, b, rotation, centre, row)
-                if distance < nearest:
+                if bodies and distance < nearest:
                     nearest, pair = distance, (self._links[a], self._links[b])
                 clear = distance - least
                 if clear < 0.0:
-                    near[row] = True
+                    (near if bodies else out)[row] = True
                     worst = max(worst, -clear)
                 # coal's own accuracy is a micrometre
                 row = max(row + 1, int(np.searchsorted(apart, apart[row] + max(clear, 0.0), side="right")))
@@ -141,7 +156,8 @@ class BodyReferee:
             speed = np.linalg.norm(np.diff(points, axis=0, prepend=points[:1]), axis=1) / dt
             fastest[frame] = float(speed.max() / limit)
             fast |= speed > limit * (1.0 + 1e-9)
-        return Verdict(nearest, pair, int(near.sum()), worst, fastest, int(fast.sum()), near | fast)
+        counts = int(near.sum()), worst, int(out.sum()), fastest, int(fast.sum())
+        return Verdict(nearest, pair, *counts, near | out | fast)
 
     def _at_least(self, a: int, b: int, rotation: dict[int, np.ndarray], centre: dict[int, np.ndarray]) -> np.ndarray:
         """Lower bounds of a pair's distances, (steps,) [m]: the larger shape against the ball around the other."""

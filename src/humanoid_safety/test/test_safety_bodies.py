@@ -36,13 +36,13 @@ def limiter_of(robot, rate=500.0, settings=SETTINGS, around=AROUND):
     return limiter, start
 
 
-def judge_of(robot, speeds=(2.5, 2.0)):
+def judge_of(robot, speeds=(2.5, 2.0), workspace=(AROUND.lower, AROUND.upper)):
     limits = commanded_limits(robot)
     points = {hand.gripper_frame: speeds[0] for hand in robot.config.hands.values()}
     points |= {robot.arm(side).elbow_frame: speeds[1] for side in robot.config.operator.arms}
     table = AROUND.tables[0]
     box = np.array([*table.size, table.height]), np.array([*table.position, 0.5 * table.height])
-    return BodyReferee(robot, limits.names, fingers(robot), points, 0.01, 0.01, {"table": box})
+    return BodyReferee(robot, limits.names, fingers(robot), points, 0.01, 0.01, {"table": box}, workspace)
 
 
 def test_referee_poses_are_those_of_pinocchio(robot):
@@ -88,7 +88,7 @@ def test_hostile_requests_break_no_limit_of_any_robot(robot):
     bounds = Bounds(limits.lower, limits.upper, limits.velocity, limits.acceleration, limits.jerk, 1.0 / rate)
     assert violations(commands, bounds) == {}
     verdict = judge_of(robot).judge(commands, 1.0 / rate)
-    assert (verdict.too_near, verdict.too_fast) == (0, 0), verdict
+    assert (verdict.too_near, verdict.outside, verdict.too_fast) == (0, 0, 0), verdict
     # ... and something was in the way: hands were driven at full speed, or bodies were met.
     assert max(verdict.fastest.values()) > 0.9 or verdict.nearest < 0.02
 
@@ -129,6 +129,21 @@ def test_motion_along_a_table_goes_on_where_motion_into_it_ends():
     assert limiter.reasons[press] & Reason.COLLISION
     assert np.ptp(sides[1200:]) > 0.05  # it slides
     assert limiter.position[press] < start[press] + 0.95  # it does not go in
+
+
+def test_hands_stay_in_the_workspace_that_the_referee_sees_them_leave_without_it(robot):
+    reach = bodies(robot, AROUND, SETTINGS)
+    limiter, start = limiter_of(robot)
+    at = {reach.names[b]: limiter._native["bound"][p] for p, b in enumerate(reach.second)}
+    near = at["workspace, greatest x"]
+    tight = replace(AROUND, upper=(AROUND.upper[0] - near + 0.02, 1.1, 2.3))
+    judge = judge_of(robot, workspace=(tight.lower, tight.upper))
+    rng, limits = np.random.default_rng(4), limiter.limits
+    goals = [rng.uniform(limits.lower, limits.upper) for _ in range(3)]
+    for around, left in ((AROUND, True), (tight, False)):
+        limiter, _ = limiter_of(robot, around=around)
+        out = [start, *(limiter.follow(goal) for goal in goals for _ in range(250))]
+        assert (judge.judge(np.array(out), 0.002).outside > 0) == left
 
 
 def test_a_hand_is_slowed_down_to_its_limit_and_the_other_goes_on():
