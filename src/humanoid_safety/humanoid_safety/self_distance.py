@@ -37,7 +37,8 @@ UNKNOWN = Near(float("nan"), "", "")
 class SelfDistance:
     """Distance of the nearest pair among those that the watched joints move against each other.
 
-    Pairs that the SRDF disables are left out, and so is everything that a finger carries: fingers are there to touch.
+    Pairs that the SRDF disables are left out, and so is everything that a finger, or what mimics one, carries: fingers
+    are there to touch.
 
     Args:
         robot: The robot.
@@ -51,8 +52,9 @@ class SelfDistance:
         self._columns = robot.index(joints)
         self._all = dict(zip(robot.joints, robot.index(robot.joints)))
         self._q = robot.home()
-        watched = {self._model.getJointId(joint) for joint in joints if joint not in fingers}
-        ignored = {self._model.getJointId(joint) for joint in fingers}
+        leaders = {**{joint: joint for joint in robot.joints}, **{name: m.joint for name, m in robot.mimics.items()}}
+        watched = {self._model.getJointId(name) for name, by in leaders.items() if by in joints and by not in fingers}
+        ignored = {self._model.getJointId(name) for name, by in leaders.items() if by in fingers}
         pairs = [(pair.first, pair.second) for pair in self._geometry.collisionPairs]
         self._geometry.removeAllCollisionPairs()
         for first, second in pairs:

@@ -178,6 +178,14 @@ class TargetStream:
         self._rows.insert(index, row)
         if index == len(self._stamps) - 1:
             self._watch_timing(stamp_ns, now_ns)
+        self._drop_past(now_ns)
+
+    def _drop_past(self, now_ns: int) -> None:
+        """Forget targets that no command will ask for any more, where nobody plays the stream (the robot holds)."""
+        oldest = round(self._settings.oldest * NANOSECONDS)
+        past = now_ns - max(self.delay_ns, self._due) - self._window - oldest
+        while len(self._stamps) > 2 and self._stamps[1] < past:
+            del self._stamps[0], self._rows[0]
 
     def _check_names(self, names: list[str]) -> _Layout:
         """Check a list of names, and find where their values go."""

@@ -132,6 +132,16 @@ def test_starts_in_hold_and_commands_nothing():
     assert bench.commands == []
 
 
+def test_targets_do_not_pile_up_while_the_robot_holds():
+    bench = Bench()
+    bench.motions["teleop"], bench.held = wave, True
+    bench.run(10.0)
+    bench.engaged().gate.stop("to hold again")
+    bench.run(10.0)
+    teleop = bench.gate.sources(bench.steady)[0]
+    assert (teleop.accepted, teleop.refused) == (5025, 0)
+
+
 def test_engage_needs_robot_and_station():
     bench = Bench()
     bench.robot = bench.station = False

@@ -9,7 +9,7 @@ import pinocchio
 import pytest
 
 from humanoid_description import load
-from humanoid_safety.robot_limits import allowed_deviation, commanded_limits, other_joints, self_distance
+from humanoid_safety.robot_limits import allowed_deviation, commanded_limits, fingers, other_joints, self_distance
 
 ROBOT = Path(__file__).parents[3] / "config" / "robots" / "unitree_g1.yaml"
 
@@ -62,3 +62,19 @@ def test_what_the_limiter_takes_from_the_robot(robot):
     deviation = dict(zip(limits.names, allowed_deviation(robot, 0.7)))
     assert deviation["left_elbow_joint"] == 0.7
     assert math.isinf(deviation["left_hand_thumb_0_joint"])
+
+
+def test_jaws_that_mimic_the_driven_one_may_touch_like_fingers():
+    robot = load(ROBOT.with_name("agibot_g2.yaml"))
+    distance, joints = self_distance(robot), robot.group(*robot.config.commanded)
+    model, geometry = robot.pinocchio(), distance._geometry
+    jaws = {model.getJointId(name) for name, mimic in robot.mimics.items() if mimic.joint in fingers(robot)}
+    assert len(jaws) == 14  # ... of which robot.joints tells nothing
+    seen = {i for pair in geometry.collisionPairs for i in (pair.first, pair.second)}
+    assert not any(jaws & set(model.supports[geometry.geometryObjects[i].parentJoint]) for i in seen)
+    # Closed jaws are nothing to report: what is nearest is as with open ones.
+    closed = robot.home()[robot.index(joints)]
+    open_ = distance.nearest(closed).distance
+    for joint in fingers(robot):
+        closed[joints.index(joint)] = 0.0
+    assert distance.nearest(closed).distance == pytest.approx(open_, abs=1e-9)

@@ -194,6 +194,19 @@ def test_targets_ahead_of_time_are_played_at_their_time():
     assert stream.sample(212 * MS)[0] == pytest.approx(20.0)
 
 
+def test_a_stream_that_nobody_plays_does_not_pile_up():
+    stream, played, now = make(), make(), 0
+    for i in range(5000):  # 20 s in HOLD
+        now = i * 4 * MS
+        for each in (stream, played):
+            each.push(list(JOINTS), motion(now / 1e9), now, now)
+        if played.ready:
+            played.sample(now)
+    assert len(stream._stamps) < 100
+    assert np.array_equal(stream.sample(now), played.sample(now))
+    assert stream.sample(now) == pytest.approx(motion((now - 6 * MS) / 1e9), abs=1e-4)
+
+
 def test_fresh_stamps_are_reported_once_each():
     stream, seen = make(), []
     for tick in range(200):
