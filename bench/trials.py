@@ -13,6 +13,7 @@ from ament_index_python.packages import get_package_share_directory
 from humanoid_core import config
 from humanoid_core.task import ObjectState, Task
 from humanoid_description import Robot
+from humanoid_robots import imperfections
 from humanoid_robots.readings import EventReading, ObjectsReading
 from humanoid_robots.scene import Scene
 from humanoid_robots.settings import load_settings
@@ -61,7 +62,7 @@ def trial(robot: Robot, scene: Scene, task: Task, seed: int) -> Outcome:
         task: What is to be done.
         seed: Of the scene and of the person's pace and tremor.
     """
-    twin = Twin(robot, scene, task, load_settings(lidar=False, seed=seed))
+    twin = Twin(robot, scene, task, load_settings(lidar=False, seed=seed), imperfections=imperfections.load())
     person = ScriptedOperator(robot, task, _person(), seed=seed)
     teleop = Path(get_package_share_directory("humanoid_teleop")) / "config"
     retargeter = Retargeter(robot, load_retargeting(teleop / "retargeting.yaml"))

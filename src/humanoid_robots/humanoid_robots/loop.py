@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import queue
 import threading
 import time
@@ -44,6 +46,8 @@ class SimulationLoop:
         self._pace = Pace(settings.time_scale)
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._newest: dict[str, Job] = {}
+        self._later: list[tuple[int, int, Job]] = []  # a heap by time; equal times in the order of their coming
+        self._count = itertools.count()
         self._running = threading.Event()
         self._thread = threading.Thread()
 
@@ -82,6 +86,10 @@ class SimulationLoop:
         while not done.wait(0.1) and self.alive:
             continue
 
+    def at(self, stamp: int, job: Job) -> None:
+        """Have something done before the first period that begins at `stamp` [ns] or later, from any thread."""
+        heapq.heappush(self._later, (stamp, next(self._count), job))
+
     def command(self, kind: str, apply: Job) -> None:
         """Have a command applied before the next period, from any thread; of several of a kind only the newest is."""
         self._newest[kind] = apply
@@ -92,6 +100,8 @@ class SimulationLoop:
                 while not self._jobs.empty():
                     self._jobs.get()()
                 self._clock(twin.now)
+                while self._later and self._later[0][0] <= twin.now:
+                    heapq.heappop(self._later)[2]()
                 if not self.patience.wait(twin.now):
                     self._lost()
                 for kind in list(self._newest):

@@ -17,6 +17,7 @@ from humanoid_description.config import RobotConfig
 from humanoid_description.sensors import Imager
 from humanoid_robots import gl
 from humanoid_robots.furnish import FIXED_CAMERA, VISUAL_GROUP
+from humanoid_robots.imperfections import ImageSpoiler
 from humanoid_robots.model import HIDDEN_GROUP
 from humanoid_robots.readings import ImageReading
 
@@ -164,12 +165,22 @@ class RenderThread:
         deliver: Called in the rendering thread with each image.
         backlog: Instants that may wait to be drawn.
         shadows: See Renderer.
+        spoiler: Makes pictures into a device's; None: they stay ideal.
+        blur: Instants of an exposure that a colour picture is the mean of.
     """
 
-    def __init__(self, deliver: Callable[[ImageReading], None], backlog: int = 2, shadows: bool = False) -> None:
+    def __init__(
+        self,
+        deliver: Callable[[ImageReading], None],
+        backlog: int = 2,
+        shadows: bool = False,
+        spoiler: ImageSpoiler | None = None,
+        blur: int = 1,
+    ) -> None:
         self._deliver = deliver
         self._shadows = shadows
-        self._jobs: queue.Queue[tuple[int, np.ndarray, list[View]] | None] = queue.Queue(backlog)
+        self._spoiler, self._blur = spoiler, blur
+        self._jobs: queue.Queue[tuple[int, list[np.ndarray], list[View]] | None] = queue.Queue(backlog)
         self._error: BaseException | None = None
         self._thread: threading.Thread | None = None
         self._model: mujoco.MjModel | None = None
@@ -200,12 +211,12 @@ class RenderThread:
         ready.wait()
         self._check()
 
-    def submit(self, stamp: int, configuration: np.ndarray, views: list[View]) -> None:
+    def submit(self, stamp: int, exposed: list[np.ndarray], views: list[View]) -> None:
         """Have views drawn.
 
         Args:
-            stamp: Time of the configuration [ns].
-            configuration: Generalised positions (nq,); must not be changed afterwards.
+            stamp: Time of the middle of the exposure [ns].
+            exposed: Generalised positions (nq,) during the exposure, one at least; must not be changed afterwards.
             views: What to draw.
 
         Raises:
@@ -217,7 +228,7 @@ class RenderThread:
         while True:
             self._check()
             try:
-                self._jobs.put((stamp, configuration, views), timeout=0.5)
+                self._jobs.put((stamp, exposed, views), timeout=0.5)
                 return
             except queue.Full:
                 continue
@@ -240,15 +251,31 @@ class RenderThread:
             renderer = Renderer(self._model, *self._size, self._shadows)
             ready.set()
             while (job := self._jobs.get()) is not None:
-                stamp, configuration, views = job
+                stamp, exposed, views = job
                 began = time.monotonic()
-                renderer.pose(configuration)
                 for view in views:
                     if not self._discard:
-                        self._deliver(ImageReading(stamp, view.camera, view.stream, renderer.view(view)))
+                        image = self._expose(renderer, exposed, view, stamp)
+                        self._deliver(ImageReading(stamp, view.camera, view.stream, image))
                 self._busy += _GAIN * (time.monotonic() - began - self._busy)
             renderer.close()
         except BaseException as error:  # handed to the thread that submits
             self._error = error
         finally:
             ready.set()
+
+    def _expose(self, renderer: Renderer, exposed: list[np.ndarray], view: View, stamp: int) -> np.ndarray:
+        """A view as its device sees it."""
+        last = len(exposed) - 1
+        blurred = self._blur > 1 and last > 0 and view.stream == "color"
+        moments = np.linspace(0, last, self._blur).round().astype(int) if blurred else [last - (last + 1) // 2]
+        pictures = []
+        for moment in moments:
+            renderer.pose(exposed[moment])
+            pictures.append(renderer.view(view))
+        image = np.mean(pictures, axis=0).round().astype(np.uint8) if blurred else pictures[0]
+        if self._spoiler is None:
+            return image
+        if view.stream == "color":
+            return self._spoiler.color(view.camera, stamp, image)
+        return self._spoiler.depth(view.camera, stamp, image, view.imager.focal_length)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from enum import IntEnum
 
@@ -44,6 +45,7 @@ class SetPoints:
         upper: Upper ends (n,) [rad].
         timeout: Silence that counts as the end of commands [s].
         decay: Time constant of the stop [s].
+        delay: From a command's arrival to its effect [s].
     """
 
     def __init__(
@@ -54,11 +56,14 @@ class SetPoints:
         upper: np.ndarray,
         timeout: float,
         decay: float,
+        delay: float = 0.0,
     ) -> None:
         self._index = {name: i for i, name in enumerate(joints)}
         self._lower, self._upper = lower, upper
         self._timeout_ns = round(timeout * 1e9)
         self._decay = decay
+        self._delay_ns = round(delay * 1e9)
+        self._underway: deque[tuple[int, np.ndarray, list[np.ndarray]]] = deque()
         self._received_ns: int | None = None
         self._names: list[str] = []
         self._which = np.empty(0, dtype=int)
@@ -101,20 +106,32 @@ class SetPoints:
                     "joint_commands", f"{len(values)} numbers or some not finite", f"{len(names)} finite"
                 )
         which = self._which
-        self.position[which] = np.clip(np.asarray(arrays[0]), self._lower[which], self._upper[which])
-        self.velocity[which] = np.asarray(arrays[1])
-        self.effort[which] = np.asarray(arrays[2])
+        arrived = [np.array(values, dtype=float) for values in arrays]
+        arrived[0] = np.clip(arrived[0], self._lower[which], self._upper[which])
+        self._underway.append((now_ns + self._delay_ns, which, arrived))
         self._received_ns = now_ns
         self.mode = Mode.FOLLOWING
+        self._apply(now_ns)
 
     def advance(self, now_ns: int, period: float) -> None:
-        """Brake the set-points if commands have ceased; `period` [s] is the time since the last call."""
+        """Go on to `now_ns`: take commands whose delay is over, brake if they have ceased.
+
+        Args:
+            now_ns: Time [ns].
+            period: Since the last call [s].
+        """
+        self._apply(now_ns)
         if self._received_ns is None or now_ns - self._received_ns <= self._timeout_ns:
             return
         self.mode = Mode.STOPPING
         self.velocity *= np.exp(-period / self._decay)
         self.effort *= np.exp(-period / self._decay)
         self.position = np.clip(self.position + period * self.velocity, self._lower, self._upper)
+
+    def _apply(self, now_ns: int) -> None:
+        while self._underway and self._underway[0][0] <= now_ns:
+            _, which, (position, velocity, effort) = self._underway.popleft()
+            self.position[which], self.velocity[which], self.effort[which] = position, velocity, effort
 
     def _resolve(self, names: Sequence[str]) -> None:
         unknown = [name for name in names if name not in self._index]

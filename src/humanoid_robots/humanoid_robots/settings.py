@@ -36,6 +36,7 @@ class Settings:
     stop_decay: float = _setting("Time constant of the soft stop [s]", 0.001, 1.0)
     objects_rate: float = _setting("Of scene/objects [Hz]", 1.0, 500.0)
     base_rate: float = _setting("Of odom and its transforms [Hz]", 1.0, 500.0)
+    imperfections: bool = _setting("Noise, delays and losses of sensors and links, as in config/imperfections.yaml")
     cameras: bool = _setting("Draw the robot's cameras")
     lidar: bool = _setting("Cast the LiDAR's rays")
     shadows: bool = _setting("Draw shadows in camera images; on a processor they cost as much again as all else")

@@ -4,6 +4,7 @@ period."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ from humanoid_description import Robot
 from humanoid_description.measures import measure
 from humanoid_robots.drive import DriveSetPoints
 from humanoid_robots.events import SceneWatch
+from humanoid_robots.imperfections import Imperfections, Spoiler
 from humanoid_robots.lidar import SLICES, LidarScanner
 from humanoid_robots.plant import Plant
 from humanoid_robots.readings import EventReading, ObjectsReading, Reading
@@ -22,6 +24,7 @@ from humanoid_robots.scene import Scene, draw, fitted
 from humanoid_robots.servo import Mode, SetPoints
 from humanoid_robots.settings import Settings
 from humanoid_robots.tactile import TactileSkin
+from humanoid_robots.thermal import Windings
 
 _SECOND = 1_000_000_000
 _WATCH_RATE = 50.0  # of contacts and objects, for events [Hz]
@@ -52,6 +55,7 @@ class Twin:
         task: The scene's task, if it has one.
         settings: How it runs.
         images: Draws the cameras; None: no cameras, whatever the settings say.
+        imperfections: How far sensors and links are from ideal; None: not at all. Pictures are `images`' own business.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Twin:
         task: Task | None,
         settings: Settings,
         images: RenderThread | None = None,
+        imperfections: Imperfections | None = None,
     ) -> None:
         config = robot.config
         self.robot = robot
@@ -80,9 +85,16 @@ class Twin:
             rates |= {f"view/{i}": view.imager.rate for i, view in enumerate(self._views)}
         self._schedule = Schedule(rates, self.period_ns)
         self._pending: list[Reading] = []
+        self._imperfections = imperfections
+        self._delay = imperfections.command_delay if imperfections is not None else 0.0
+        exposure = imperfections.camera.exposure if imperfections is not None else 0.0
+        self._exposed: deque[np.ndarray] = deque(maxlen=1 + round(exposure * settings.control_rate))
         self._setpoints: SetPoints | None = None
         self._drive: DriveSetPoints | None = None
         self.reset(scene, task, settings.seed)
+        handles = self.plant.handles
+        self.windings = Windings(handles.effort)
+        self._spoiler = Spoiler(imperfections, handles.effort, settings.seed) if imperfections is not None else None
 
     @property
     def joints(self) -> tuple[str, ...]:
@@ -122,6 +134,7 @@ class Twin:
                 handles.upper,
                 settings.command_timeout,
                 settings.stop_decay,
+                self._delay,
             )
             drive = self.robot.config.drive
             if drive is not None:
@@ -176,6 +189,7 @@ class Twin:
         if self._drive is not None:
             position, velocity = self._roll(self._drive, position.copy(), velocity.copy())
         plant.begin(position, velocity, self._setpoints.effort)
+        self._exposed.append(plant.configuration)
         readings, self._pending = self._pending, []
         views: list[View] = []
         for name in self._schedule.due(stamp):
@@ -185,10 +199,11 @@ class Twin:
             else:
                 readings += self._read(kind, place, stamp)
         if views and self._images is not None:
-            self._images.submit(stamp, plant.configuration, views)
+            since = len(self._exposed) // 2  # periods since the middle of the exposure that ends now
+            self._images.submit(stamp - since * self.period_ns, [*self._exposed], views)
         plant.finish()
         self.now = stamp + self.period_ns
-        return readings
+        return readings if self._spoiler is None else [self._spoiler.spoil(reading) for reading in readings]
 
     def _roll(self, drive: DriveSetPoints, position: np.ndarray, velocity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Set-points of base and wheels; the wheels' go into those of the joints."""
@@ -226,6 +241,7 @@ class Twin:
         if kind == "base":
             return [plant.base(stamp)]
         if kind == "watch":
+            self.windings.heat(plant.joints(stamp).effort, 1.0 / _WATCH_RATE)
             return self._watch.observe(stamp, plant.objects(), plant.touch())
         assert kind == "lidar"
         assert self._lidar is not None

@@ -18,9 +18,9 @@ from std_msgs.msg import Float64
 import humanoid_description
 from humanoid_core import config, convert, endpoints, ros
 from humanoid_core.errors import HumanoidError, MessageError
-from humanoid_robots import scene
+from humanoid_robots import imperfections, scene
 from humanoid_robots.loop import SimulationLoop
-from humanoid_robots.readings import Reading
+from humanoid_robots.readings import ImageReading, Reading
 from humanoid_robots.rendering import RenderThread
 from humanoid_robots.servo import WORDS, Mode
 from humanoid_robots.settings import Settings
@@ -42,7 +42,14 @@ class TwinNode(LifecycleNode):
         self._settings = self._declare_settings()
         # State
         settings = self._settings
-        self._images = RenderThread(self._on_image, settings.render_backlog, settings.shadows)
+        self._flaws = imperfections.load() if settings.imperfections else None
+        self._images = RenderThread(
+            self._on_image,
+            settings.render_backlog,
+            settings.shadows,
+            imperfections.ImageSpoiler(self._flaws, settings.seed) if self._flaws is not None else None,
+            self._flaws.camera.blur if self._flaws is not None else 1,
+        )
         self._twin: Twin | None = None
         self._publisher: TwinPublisher | None = None
         self._loop = SimulationLoop(settings, self._on_clock, self._on_reading, self._on_lost, self._on_failure)
@@ -70,7 +77,7 @@ class TwinNode(LifecycleNode):
         try:
             robot = humanoid_description.load(self._robot_file, self._urdf)
             place, job = scene.load_with_task(self._scene_file)
-            self._twin = Twin(robot, place, job, self._settings, self._images)
+            self._twin = Twin(robot, place, job, self._settings, self._images, self._flaws)
             self._publisher = TwinPublisher(self, self._twin)
         except HumanoidError as error:
             self.get_logger().fatal(str(error))
@@ -131,9 +138,11 @@ class TwinNode(LifecycleNode):
             self._refused += 1
             self.get_logger().error(f"refused: {error}", throttle_duration_sec=1.0)
 
-    def _on_image(self, reading: Any) -> None:
-        if self._publisher is not None and self.context.ok():
-            self._publisher.image(reading)
+    def _on_image(self, reading: ImageReading) -> None:
+        """Called in the rendering thread: it encodes, and the loop publishes when the camera would have."""
+        if self._publisher is not None:
+            latency = self._flaws.camera.latency if self._flaws is not None else 0.0
+            self._loop.at(reading.stamp + round(1e9 * latency), self._publisher.encoded(reading))
 
     # --- inputs and reports, in the executor's thread ---
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import struct
 from array import array
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -15,6 +16,7 @@ from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState, PointCloud2, PointField
+from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
 from humanoid_core import convert, endpoints, ros, rotations
@@ -98,22 +100,25 @@ class TwinPublisher:
         self._by_kind[type(reading)](reading)  # type: ignore[operator]
 
     def status(self, stamp: int, mode: Mode, message: str) -> None:
-        """Publish what the robot is about. The twin has no temperatures and no currents."""
+        """Publish what the robot is about. The twin knows no currents: makers publish no torque constants."""
         names = list(self._twin.joints)
-        unknown = array("f", [float("nan")] * len(names))
         status = RobotStatus(mode=int(mode), message=message, joint_names=names)
-        status.temperatures, status.currents = unknown, unknown
+        status.temperatures = array("f", self._twin.windings.temperature.tolist())
+        status.currents = array("f", [float("nan")] * len(names))
         status.header.stamp = convert.to_stamp(stamp)
         status.header.frame_id = self._config.base_frame
         self._status.publish(status)
 
     def image(self, reading: readings.ImageReading) -> None:
         """Publish an image: compressed always, raw while somebody listens, with its calibration."""
+        self.encoded(reading)()
+
+    def encoded(self, reading: readings.ImageReading) -> Callable[[], None]:
+        """Encode an image, in any thread; what is returned publishes it."""
         key = (reading.camera, reading.stream)
         raw, compressed, info = self._images[key]
-        calibration = self._infos[key]
-        calibration.header.stamp = convert.to_stamp(reading.stamp)
-        message = CompressedImage(header=calibration.header)
+        header = Header(stamp=convert.to_stamp(reading.stamp), frame_id=self._infos[key].header.frame_id)
+        message = CompressedImage(header=header)
         if reading.stream == "color":
             message.format = "rgb8; jpeg compressed bgr8"
             encoded = cv2.imencode(".jpg", cv2.cvtColor(reading.image, cv2.COLOR_RGB2BGR), self._jpeg)[1].tobytes()
@@ -121,10 +126,17 @@ class TwinPublisher:
             message.format = "16UC1; compressedDepth png"
             encoded = _DEPTH_HEADER + cv2.imencode(".png", reading.image, self._png)[1].tobytes()
         message.data = array("B", encoded)
-        compressed.publish(message)
-        if raw.get_subscription_count():
-            raw.publish(_raw_image(calibration.header, reading.image))
-        info.publish(calibration)
+        uncompressed = _raw_image(header, reading.image) if raw.get_subscription_count() else None
+
+        def publish() -> None:
+            compressed.publish(message)
+            if uncompressed is not None:
+                raw.publish(uncompressed)
+            calibration = self._infos[key]
+            calibration.header.stamp = header.stamp
+            info.publish(calibration)
+
+        return publish
 
     def _joint_state(self, reading: readings.JointReading) -> None:
         message = self._joint_message

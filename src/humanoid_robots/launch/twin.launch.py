@@ -29,6 +29,9 @@ def generate_launch_description() -> LaunchDescription:
             choices=["held", "standing", "free"],
             description="Of a biped: held at standing height, standing on its feet, or left to fall",
         ),
+        DeclareLaunchArgument(
+            "imperfections", default_value="true", description="Noise, delays and losses of sensors and links"
+        ),
         DeclareLaunchArgument("autostart", default_value="true", description="Configure and activate the node"),
     ]
     kinds = {
@@ -39,6 +42,7 @@ def generate_launch_description() -> LaunchDescription:
         "time_scale": float,
         "cameras": bool,
         "base": str,
+        "imperfections": bool,
     }
     given = {name: ParameterValue(LaunchConfiguration(name), value_type=kind) for name, kind in kinds.items()}
     twin = lifecycle_node(
