@@ -53,7 +53,7 @@ def generate_launch_description() -> LaunchDescription:
             description="Of a biped in the twin: held at standing height, standing on its feet, or left to fall",
         ),
         flag("cameras", True, "Simulate cameras (the most expensive part of the twin)"),
-        flag("imperfections", True, "The twin's sensors and links have noise, delays and losses; false: they are ideal"),
+        flag("imperfections", True, "Sensors and links of the twin have noise, delays and losses; false: ideal"),
         flag("safety", True, "Start the limiter"),
         flag("sync", True, "Start time synchronisation"),
         flag("recorder", True, "Start the recorder"),

@@ -66,7 +66,7 @@ class Ranging:
 
 @dataclass(frozen=True)
 class Shutter:
-    """Exposure [s], how many instants of it a picture is the mean of, and latency from its middle to the message [s]."""
+    """Exposure [s], instants of it that a picture is the mean of, latency from its middle to the message [s]."""
 
     exposure: float
     blur: int
