@@ -75,8 +75,12 @@ class Cell:
 
     def message(self, endpoint: Endpoint, fits: Callable[[Any], bool] = lambda _: True) -> Any:
         """The first message that fits."""
-        messages = self.collect(endpoint)
-        return self.until(lambda: next(filter(fits, messages), None), f"a fitting message on {endpoint.name}")
+        fitting: list[Any] = []
+        subscription = ros.subscribe(self.node, endpoint, lambda m: fitting.append(m) if fits(m) else None)
+        try:
+            return self.until(lambda: fitting, f"a fitting message on {endpoint.name}")[0]
+        finally:
+            self.node.destroy_subscription(subscription)
 
     def call(self, endpoint: Endpoint, **fields: Any) -> Any:
         """Call a service and give its answer."""
