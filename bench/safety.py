@@ -13,8 +13,8 @@ import numpy as np
 from bench.report import Figure
 from bench.rig import ROBOT_CONFIG, Rig, node
 from bench.safety_adversaries import RATES, SETTINGS, Case, Tally, judged, ours, requests_of, robot_files
-from bench.safety_interference import interference
-from bench.safety_peers import LAWS
+from bench.safety_interference import beside, interference
+from bench.safety_peers import LAWS, ruckig_halt
 from humanoid_core import config
 from humanoid_description import Robot, load
 from humanoid_safety.arbiter import Source
@@ -32,6 +32,11 @@ PEER_SHARE = 20  # peers and ours side by side get this part of them
 
 def measure(seconds: float) -> dict[str, Figure]:
     """Figures of the area."""
+    return {name: figure for part in PARTS.values() for name, figure in part(seconds).items()}
+
+
+def _cost(seconds: float) -> dict[str, Figure]:
+    """CPU time of the core and of the node."""
     robot = load(ROBOT_CONFIG)
     whole = replace(robot, config=replace(robot.config, commanded=tuple(robot.config.groups)))
     figures = {}
@@ -41,10 +46,11 @@ def measure(seconds: float) -> dict[str, Figure]:
         figures[f"step of the core, {count} joints, median CPU"] = Figure(float(np.median(cost)))
         figures[f"step of the core, {count} joints, p99.9 CPU"] = Figure(float(np.percentile(cost, 99.9)))
     figures["node at 500 Hz, 31 joints, share of a core"] = Figure(_share_of_a_core(seconds))
-    figures |= _adversaries()
-    figures |= interference(robot, gate_of)
-    figures |= _stop(robot)
     return figures
+
+
+def _interference(_: float) -> dict[str, Figure]:
+    return interference(load(ROBOT_CONFIG), gate_of, Case.of(ROBOT_CONFIG, 500.0), LAWS)
 
 
 def gate_of(robot: Robot, rate: float = 500.0) -> SafetyGate:
@@ -110,36 +116,38 @@ def _share_of_a_core(seconds: float) -> float:
         return 100.0 * (rig.cpu()["safety"] - before) / seconds
 
 
-def _adversaries() -> dict[str, Figure]:
+def _adversaries(_: float) -> dict[str, Figure]:
     """Violations of ours in all steps; of all laws in a part of them, same requests, same referees."""
-    total, together = Tally(), {name: Tally() for name in ("ours", *LAWS)}
+    laws = {"ours": ours, **LAWS}
+    total, together, away = Tally(), {name: Tally() for name in laws}, dict.fromkeys(laws, 0.0)
     cases = [(path, rate) for path in robot_files() for rate in RATES]
     each = STEPS // len(cases)
     for number, (path, rate) in enumerate(cases):
         case = Case.of(path, rate)
         requests = requests_of(case, each, number)
         total = total.merged(judged(ours, case, requests))
-        for name, law in {"ours": ours, **LAWS}.items():
-            together[name] = together[name].merged(judged(law, case, requests[: each // PEER_SHARE]))
+        part = requests[: each // PEER_SHARE]
+        possible = np.clip(part, case.limits.lower, case.limits.upper)
+        for name, law in laws.items():
+            commands = law(case, part)
+            together[name].add(case, commands, 0.0)
+            away[name] += float(np.abs(commands[1:] - possible).mean()) / len(cases)
     figures = {
         "adversaries, violations of any limit": Figure(float(total.violations)),
         "adversaries, least distance of two bodies": Figure(1e3 * total.nearest),
         "adversaries, fastest hand or elbow": Figure(total.fastest),
         "adversaries, step with bodies, mean CPU": Figure(1e6 * total.seconds / total.steps),
     }
-    for kind in ("position", "velocity", "acceleration", "jerk", "distance", "hand or elbow speed"):
+    for kind in ("position", "velocity", "acceleration", "jerk", "distance", "workspace", "hand or elbow speed"):
         per = {name: 1e3 * tally.broken[kind] / tally.steps for name, tally in together.items()}
-        figures[f"violations of {kind} per 1000 steps"] = _figure(per)
+        figures[f"violations of {kind} per 1000 steps"] = beside(per)
+    figures["adversaries, mean way from the nearest possible request"] = beside(away)
     return figures
 
 
-def _figure(values: dict[str, float]) -> Figure:
-    return Figure(values["ours"], {name: value for name, value in values.items() if name != "ours"})
-
-
-def _stop(robot: Robot) -> dict[str, Figure]:
+def _stop(_: float) -> dict[str, Figure]:
     """How much more time and way a stop from top speed takes than the fastest one physics allow, worst joint [%]."""
-    period, limits = 0.002, commanded_limits(robot)
+    period, limits = 0.002, commanded_limits(load(ROBOT_CONFIG))
     everyone = np.ones(len(limits.names), dtype=bool)
     wide = replace(limits, lower=limits.lower - 50, upper=limits.upper + 50)
     limiter = Limiter(wide, period, catch_up=1.0)
@@ -151,21 +159,39 @@ def _stop(robot: Robot) -> dict[str, Figure]:
     best_time = speed / limits.acceleration + limits.acceleration / limits.jerk
     triangular = speed < limits.acceleration**2 / limits.jerk
     best_time = np.where(triangular, 2.0 * np.sqrt(speed / limits.jerk), best_time)
-    before, steps = limiter.moved, np.zeros(len(everyone))
+    before, steps, hardest = limiter.moved, np.zeros(len(everyone)), np.zeros(len(everyone))
     limiter.stop()
     first = (before - limiter.moved) / period**3 / limits.jerk
-    steps += limiter.moved != 0.0
-    while not limiter.still:
-        limiter.stop()
+    while True:
         steps += limiter.moved != 0.0
+        hardest = np.maximum(hardest, np.abs(limiter.moved - before) / period**2 / limits.acceleration)
+        if limiter.still:
+            break
+        before = limiter.moved
+        limiter.stop()
     way = limiter.position - begin
-    clamp = 100.0 * (period - best_time) / best_time
+    halt_time, halt_way = ruckig_halt(limits, 1.0 / period, begin, speed)
+
+    def time_over(seconds: np.ndarray | float) -> float:
+        return float((100.0 * (seconds - best_time) / best_time).max())
+
+    # A pass-through, a clamp or Servo that is told to stay where it is stands at once, at whatever deceleration.
+    rigid = [name for name in LAWS if name != "Ruckig per joint"]
+    at_once, blow = time_over(period), float((speed / period / limits.acceleration).max())
+    best_way = 0.5 * speed * best_time
     return {
-        # The command that stands ends the last period of motion. A clamp stands at once: at what deceleration is above.
+        # The command that stands ends the last period of motion.
         "stop, time over the physical optimum": Figure(
-            float((100.0 * ((steps + 1) * period - best_time) / best_time).max()),
-            {"per-joint clamp": float(clamp.max())},
+            time_over((steps + 1) * period),
+            {**dict.fromkeys(rigid, at_once), "Ruckig per joint": time_over(halt_time)},
         ),
-        "stop, way over the physical optimum": Figure(float((100.0 * (way / (0.5 * speed * best_time) - 1.0)).max())),
+        "stop, way over the physical optimum": Figure(
+            float((100.0 * (way / best_way - 1.0)).max()),
+            {"Ruckig per joint": float((100.0 * (halt_way / best_way - 1.0)).max())},
+        ),
+        "stop, deceleration over the limit": Figure(float(hardest.max()), dict.fromkeys(rigid, blow)),
         "stop, jerk of the first command over the limit": Figure(float(first.min())),
     }
+
+
+PARTS = {"cost": _cost, "adversaries": _adversaries, "interference": _interference, "stop": _stop}

@@ -7,6 +7,7 @@ import numpy as np
 import ruckig
 
 from bench.safety_adversaries import Case
+from humanoid_safety.limits import JointLimits
 from humanoid_safety.native import Native
 
 
@@ -70,6 +71,26 @@ def ruckig_per_joint(case: Case, requests: np.ndarray) -> np.ndarray:
         out.append(np.array(taken.new_position))
         taken.pass_to_input(given)
     return np.array(out)
+
+
+def ruckig_halt(
+    limits: JointLimits, rate: float, position: np.ndarray, velocity: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ruckig asked for speed 0 by its velocity interface: time to stand still (n,) [s] and way (n,) [rad]."""
+    n = len(limits.names)
+    otg = ruckig.Ruckig(n, 1.0 / rate)
+    given, taken = ruckig.InputParameter(n), ruckig.OutputParameter(n)
+    given.control_interface = ruckig.ControlInterface.Velocity
+    given.synchronization = ruckig.Synchronization.No
+    given.current_position, given.current_velocity, given.current_acceleration = position, velocity, np.zeros(n)
+    given.target_velocity, given.target_acceleration = np.zeros(n), np.zeros(n)
+    given.max_acceleration, given.max_jerk = limits.acceleration, limits.jerk
+    steps, state = np.zeros(n), ruckig.Result.Working
+    while state == ruckig.Result.Working:
+        state = otg.update(given, taken)
+        steps += np.abs(taken.new_velocity) > 1e-9
+        taken.pass_to_input(given)
+    return (steps + 1) / rate, np.array(taken.new_position) - position
 
 
 LAWS = {
