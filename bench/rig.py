@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import psutil
 import rclpy
@@ -52,11 +54,22 @@ class Rig:
         self._engage = ros.client(self.node, endpoints.SAFETY_ENGAGE)
         self._executor = EventsExecutor()
         self._executor.add_node(self.node)
-        for name, command in self._commands.items():
-            self.processes[name] = psutil.Popen(
-                [sys.executable, *command], env=self._environment, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True
-            )
+        for name in self._commands:
+            self.start(name)
         return self
+
+    def start(self, name: str) -> None:
+        """Start a process; again, if it was killed."""
+        command = [sys.executable, *self._commands[name]]
+        self.processes[name] = psutil.Popen(
+            command, env=self._environment, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True
+        )
+
+    def kill(self, name: str) -> None:
+        """SIGKILL."""
+        process = self.processes.pop(name)
+        process.kill()
+        process.communicate()
 
     def _on_command_status(self, message: CommandStatus) -> None:
         self.commanding = message.active
@@ -64,6 +77,18 @@ class Rig:
     def _on_safety_status(self, message: SafetyStatus) -> None:
         if message.state != SafetyStatus.ACTIVE:
             self._stopped = list(message.reasons)
+
+    def until(self, condition: Callable[[], Any], what: str, seconds: float = 60.0) -> None:
+        """Take messages until something is so.
+
+        Raises:
+            BenchError: it was not so in time, or a process ended.
+        """
+        end = time.monotonic() + seconds
+        while not condition():
+            self.spin(0.02)
+            if time.monotonic() > end:
+                raise BenchError(f"{what}: not after {seconds:.0f} s")
 
     def check_commanding(self, source: str) -> None:
         """Make sure that a source still commands.
@@ -111,11 +136,11 @@ class Rig:
         Raises:
             BenchError: it did not happen in time, or a process ended.
         """
-        end = time.monotonic() + seconds
-        while not (self.node.count_publishers(topic) and self.node.count_subscribers(topic)):
-            self.spin(0.1)
-            if time.monotonic() > end:
-                raise BenchError(f"nobody publishes or hears {topic} after {seconds:.0f} s")
+        self.until(
+            lambda: self.node.count_publishers(topic) and self.node.count_subscribers(topic),
+            f"{topic} with somebody who publishes and somebody who hears it",
+            seconds,
+        )
 
     def cpu(self) -> dict[str, float]:
         """CPU time so far by process [s]."""
