@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import dataclasses
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -46,13 +48,35 @@ class Table:
 
 @dataclass(frozen=True)
 class Bin:
-    """An open box on a stand: position of its centre (x, y) [m], height of its floor [m], inner size (x, y) [m]."""
+    """Where things belong: position of its centre (x, y) [m], height of its floor [m], inner size (x, y) [m].
+
+    Kinds: a bin, an open box on a stand; a tray, the same without a stand, on a table; a shelf, a board of a rack with
+    no wall on the side that faces the robot's middle.
+    """
 
     position: tuple[float, float]
     height: float
     size: tuple[float, float]
     wall_height: float
     color: Color
+    kind: Literal["bin", "tray", "shelf"] = "bin"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How lights and colours are drawn.
+
+    Attributes:
+        brightness: Of the lights over those that the scene is made for, low and high.
+        warmth: Red goes up by at most this share, and blue down, or the other way round.
+        tilt: Of the main light, at most, about x and y [rad].
+        tint: Colours of things and room change by at most this share.
+    """
+
+    brightness: tuple[float, float]
+    warmth: float
+    tilt: float
+    tint: float
 
 
 @dataclass(frozen=True)
@@ -68,6 +92,9 @@ class Parcels:
     mass: tuple[float, float]
     friction: tuple[float, float]
     color: Color
+    name: str = "parcel"  # parcel_1, parcel_2, ...
+    shape: Literal["box", "cylinder"] = "box"  # a cylinder stands; its diameter is its depth
+    taped: bool = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.count <= len(self.places):
@@ -100,6 +127,34 @@ class Scene:
     bins: dict[str, Bin]
     parcels: Parcels | None = None
     worker: Worker | None = None
+    look: Look | None = None
+
+
+@dataclass(frozen=True)
+class Light:
+    """Lights and colours as drawn; see Look.
+
+    Attributes:
+        brightness: Over those that the scene is made for.
+        warmth: Red goes up by this share, and blue down.
+        tilt: About x and y (2,) [rad].
+        tint: Largest change of a colour, as a share.
+        grain: Seed of grain and tints.
+    """
+
+    brightness: float = 1.0
+    warmth: float = 0.0
+    tilt: tuple[float, float] = (0.0, 0.0)
+    tint: float = 0.0
+    grain: int = 0
+
+    def tinted(self, color: Color, name: str) -> Color:
+        """A thing's colour; the same thing has the same one each time."""
+        if not self.tint:
+            return color
+        random = np.random.default_rng((self.grain, zlib.crc32(name.encode())))
+        red, green, blue = np.clip(color * (1.0 + random.uniform(-self.tint, self.tint, 3)), 0.0, 1.0).tolist()
+        return (red, green, blue)
 
 
 @dataclass(frozen=True)
@@ -114,6 +169,7 @@ class Parcel:
         mass: [kg].
         friction: Sliding coefficient.
         goal: Name of its bin.
+        shape: "box" or "cylinder".
     """
 
     name: str
@@ -123,6 +179,7 @@ class Parcel:
     mass: float
     friction: float
     goal: str
+    shape: str = "box"
 
     @property
     def orientation(self) -> np.ndarray:
@@ -132,11 +189,12 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Layout:
-    """A scene with its parcels drawn for one seed."""
+    """A scene with its parcels and its light drawn for one seed."""
 
     scene: Scene
     seed: int
     parcels: tuple[Parcel, ...]
+    light: Light = Light()
 
     def fixed_objects(self) -> list[ObjectState]:
         """Tables and bins."""
@@ -147,7 +205,7 @@ class Layout:
             objects.append(ObjectState(name, "table", centre, level, np.array((*table.size, table.height))))
         for name, item in self.scene.bins.items():
             centre = np.array((*item.position, item.height + 0.5 * item.wall_height))
-            objects.append(ObjectState(name, "bin", centre, level, np.array((*item.size, item.wall_height))))
+            objects.append(ObjectState(name, item.kind, centre, level, np.array((*item.size, item.wall_height))))
         return objects
 
 
@@ -232,7 +290,7 @@ def fitted(scene: Scene, robot: Measures) -> Scene:
 
 
 def draw(scene: Scene, seed: int) -> Layout:
-    """Draw the parcels of a scene.
+    """Draw the parcels and the light of a scene.
 
     Args:
         scene: The scene.
@@ -249,21 +307,39 @@ def draw(scene: Scene, seed: int) -> Layout:
         for i, place in enumerate(sorted(order)):
             x, y, yaw = kind.places[place]
             size = np.round(random.uniform(kind.size_low, kind.size_high), 3)
+            if kind.shape == "cylinder":
+                size[1] = size[0]
             support = _support(scene, x, y)
             assert support is not None  # load() checked it
             shift = random.uniform(-kind.position_spread, kind.position_spread, 2)
             parcels.append(
                 Parcel(
-                    name=f"parcel_{i + 1}",
+                    name=f"{kind.name}_{i + 1}",
                     position=np.array((x + shift[0], y + shift[1], support.height + 0.5 * size[2])),
                     yaw=yaw + float(random.uniform(-kind.yaw_spread, kind.yaw_spread)),
                     size=size,
                     mass=float(random.uniform(*kind.mass)),
                     friction=float(random.uniform(*kind.friction)),
                     goal=goals[i],
+                    shape=kind.shape,
                 )
             )
-    return Layout(scene, seed, tuple(parcels))
+    return Layout(scene, seed, tuple(parcels), _light(scene.look, seed))
+
+
+def _light(look: Look | None, seed: int) -> Light:
+    """Drawn apart from the parcels: the same seed has the same parcels in any light."""
+    if look is None:
+        return Light()
+    random = np.random.default_rng((seed, 1))
+    around, over = random.uniform(-look.tilt, look.tilt, 2).tolist()
+    return Light(
+        brightness=float(random.uniform(*look.brightness)),
+        warmth=float(random.uniform(-look.warmth, look.warmth)),
+        tilt=(around, over),
+        tint=look.tint,
+        grain=seed + 1,
+    )
 
 
 def _support(scene: Scene, x: float, y: float) -> Table | None:

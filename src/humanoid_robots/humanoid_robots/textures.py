@@ -22,9 +22,9 @@ def tiles(colors: tuple[Color, Color], pixels: int = 512, across: int = 4) -> np
     return _pixels(image + 0.018 * _noise(random, (pixels, pixels), 0.7)[..., None])
 
 
-def wood(color: Color, pixels: int = 512, boards: int = 4) -> np.ndarray:
+def wood(color: Color, seed: int = 0, pixels: int = 512, boards: int = 4) -> np.ndarray:
     """Boards with grain along the columns, (pixels, pixels, 3) uint8."""
-    random = np.random.default_rng(2)
+    random = np.random.default_rng((seed, 2) if seed else 2)
     width = pixels // boards
     shade = (1.0 + 0.07 * random.normal(size=boards)).repeat(width)
     grain = _noise(random, (pixels, pixels), (1.2, 40.0)) + 0.6 * _noise(random, (pixels, pixels), (4.0, 90.0))
