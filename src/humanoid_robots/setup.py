@@ -19,5 +19,10 @@ setup(
     maintainer_email="maintainers@example.org",
     description="The robot behind the commands: a MuJoCo twin with simulated sensors.",
     license="Apache-2.0",
-    entry_points={"console_scripts": ["twin = humanoid_robots.twin_node:main"]},
+    entry_points={
+        "console_scripts": [
+            "pictures = humanoid_robots.pictures:main",
+            "twin = humanoid_robots.twin_node:main",
+        ]
+    },
 )
