@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -65,14 +67,15 @@ class Observer:
         """Commands over each limit, and how many were judged.
 
         Where a command is missing (a limiter that was stalled drops time) the differences across the gap say nothing; a
-        limiter that begins anew begins at rest where the robot is (`begins`: its first command, and that pose).
+        limiter that begins anew begins at rest where the robot is (`begins`: after which time [ns], that pose).
         """
+        at = {int(np.argmax(np.array(self.stamps) > time_ns)): pose for time_ns, pose in begins.items()}
         bounds = referee.Bounds(limits.lower, limits.upper, limits.velocity, limits.acceleration, limits.jerk, PERIOD)
         gaps = {i + 1 for i, gap in enumerate(np.diff(self.stamps)) if abs(gap - 1e9 * PERIOD) > 1e3}
-        found, judged = Counter(), 0
-        for a, b in pairwise(sorted({*gaps, *begins, len(self.rows)})):
-            rows = np.array([begins[a], *self.rows[a:b]] if a in begins else self.rows[a:b])
-            blind = 1 if a in begins else 3
+        found, judged = Counter[str](), 0
+        for a, b in pairwise(sorted({*gaps, *at, len(self.rows)})):
+            rows = np.array([at[a], *self.rows[a:b]] if a in at else self.rows[a:b])
+            blind = 1 if a in at else 3
             for name, over in referee.over(rows, bounds).items():
                 found[name] += int(over[blind if name != "position" else 0 :].sum())
             judged += max(len(rows) - blind, 0)
@@ -87,39 +90,40 @@ def test_kill_of_each_process_holds_the_robot_and_work_resumes(ros_domain):
         def holds() -> bool:
             return seen.state == SafetyStatus.HOLD and rig.commanding == ""
 
-        def engage_and_move() -> int:
+        def engage_and_move() -> None:
             first = len(seen.rows)
             rig.engage("teleop")
             rig.until(lambda: len(seen.rows) > first + 250 and np.ptp(seen.rows[first:], axis=0).max() > 0.02, "motion")
-            return first
 
         def in_place() -> bool:
             return np.array_equal(seen.where(), seen.rows[-1])
 
         rig.until(lambda: seen.measured, "joint states")
         start = seen.measured
-        begins = {engage_and_move(): seen.where(start)}
+        begun = time.time_ns()
+        engage_and_move()
+        begins = {begun: seen.where(start)}
         for victim in PROCESSES:
             rig.kill(victim)
             killed = len(seen.rows)
             if victim == "safety":  # nothing moves a robot that nobody commands
                 rig.commanding = ""
-                rig.until(
-                    lambda: np.array_equal(seen.where(), seen.rows[-1]), "the robot is where it was commanded last"
-                )
+                rig.until(in_place, "the robot is where it was commanded last")
             elif victim == "robot":  # the limiter stops softly, then lets go of a robot that it does not see
                 rig.until(holds, "HOLD without the robot")
-                assert not np.ptp(seen.rows[-2:], axis=0).any()
+                rig.until(partial(seen.stands, killed, 2), "a stop before that")
             else:
-                rig.until(lambda since=killed: seen.stands(since, 50) and holds(), f"HOLD without the {victim}")
-                rig.until(
-                    lambda: np.array_equal(seen.where(), seen.rows[-1]), "the robot is where it was commanded last"
-                )
-            stood = seen.where()
+                rig.until(holds, f"HOLD without the {victim}")
+                rig.until(partial(seen.stands, killed, 50), f"the robot stands without the {victim}")
+                rig.until(in_place, "the robot is where it was commanded last")
+            seen.state = -1
+            begun = time.time_ns()
             rig.start(victim)
-            first = engage_and_move()
+            rig.until(holds, f"HOLD with a new {victim}")
+            stood = seen.where()
+            engage_and_move()
             if victim in ("robot", "safety"):  # the robot of this rig starts where it started before
-                begins[first] = seen.where(start) if victim == "robot" else stood
+                begins[begun] = seen.where(start) if victim == "robot" else stood
         broken, judged = seen.broken(robot.limits(seen.names), begins)
     assert not any(broken.values()), broken
     assert judged > 2000
