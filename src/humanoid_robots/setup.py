@@ -21,6 +21,7 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
+            "driver = humanoid_robots.driver_node:main",
             "pictures = humanoid_robots.pictures:main",
             "twin = humanoid_robots.twin_node:main",
         ]

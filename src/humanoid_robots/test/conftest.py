@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from humanoid_description import Robot
 from humanoid_robots import scene
 from humanoid_robots.plant import Plant
 from humanoid_robots.scene import Scene
+
+# What the tests share stands beside them and belongs to no package.
+sys.path.append(str(Path(__file__).parent))
 
 CONFIG = Path(__file__).parents[3] / "config"
 
