@@ -36,33 +36,30 @@ WRITTEN = 200_000_000  # bytes of the writer comparison
 
 def measure(seconds: float) -> dict[str, Figure]:
     """Figures of the area."""
-    os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(REPOSITORY / "config" / "transport" / "fastdds.xml")
-    figures: dict[str, Figure] = {}
-    for name, load, episodes in (
-        ("everyday load", ["everyday"], 1),
-        ("stress load", ["stress"], STRESS_EPISODES),
-        ("best-effort sensors", ["stress", "--best-effort"], 1),
-    ):
-        with tempfile.TemporaryDirectory() as place:
-            figures |= _beside_peers(name, load, episodes, seconds, Path(place))
-    with tempfile.TemporaryDirectory() as place:
-        figures |= _writers(Path(place))
-    with tempfile.TemporaryDirectory() as place:
-        figures |= recorder_reading.figures(Path(place))
-    with tempfile.TemporaryDirectory() as place:
-        figures |= recorder_crash.crash_figures(Path(place)) | recorder_crash.disk_figures(Path(place))
-    return figures | recorder_depth.figures()
+    return {name: figure for part in PARTS.values() for name, figure in part(seconds).items()}
 
 
-def _beside_peers(name: str, load: list[str], episodes: int, seconds: float, place: Path) -> dict[str, Figure]:
+def _everyday(seconds: float) -> dict[str, Figure]:
+    return _beside_peers("everyday load", ["everyday"], 1, seconds)
+
+
+def _stress(seconds: float) -> dict[str, Figure]:
+    return _beside_peers("stress load", ["stress"], STRESS_EPISODES, seconds)
+
+
+def _best_effort(seconds: float) -> dict[str, Figure]:
+    return _beside_peers("best-effort sensors", ["stress", "--best-effort"], 1, seconds)
+
+
+def _beside_peers(name: str, load: list[str], episodes: int, seconds: float) -> dict[str, Figure]:
     """Loss and CPU of ours and of others under one load, one after the other."""
+    os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(REPOSITORY / "config" / "transport" / "fastdds.xml")
     lost, cpu = {}, {}
-    for number, peer in enumerate(recorder_peers.NAMES):
-        folder = place / str(number)
-        folder.mkdir()
-        lost[peer], cpu[peer] = recorder_peers.under_load(peer, load, seconds, folder, DOMAIN)
-        shutil.rmtree(folder)
-    run = record_under_load(load, episodes, seconds, place / "ours")
+    for peer in recorder_peers.NAMES:
+        with tempfile.TemporaryDirectory() as place:
+            lost[peer], cpu[peer] = recorder_peers.under_load(peer, load, seconds, Path(place), DOMAIN)
+    with tempfile.TemporaryDirectory() as place:
+        run = record_under_load(load, episodes, seconds, Path(place) / "ours")
     figures = {
         f"{name}, lost or dropped": Figure(100.0 * run.lost / run.messages, lost),
         f"{name}, recorder, share of a core": Figure(100.0 * run.cpu, cpu),
@@ -170,18 +167,39 @@ def _call(rig: Rig, client: Any, request: Any) -> tuple[Any, float]:
     return answer, time.perf_counter() - begin
 
 
-def _writers(place: Path) -> dict[str, Figure]:
+def _writers(_: float) -> dict[str, Figure]:
     """CPU of writing one episode: raw images with 11 joint messages after each, as at 30 Hz and 1 kHz."""
     rng = random.Random(0)
     image, joints = rng.randbytes(640 * 480 * 3), rng.randbytes(1000)
-    peers = {
-        "mcap library, zstd": _cpu_per_gb(lambda folder: _write_mcap(folder / "peer.mcap", image, joints), place),
-        "rosbag2_py of this workspace": _cpu_per_gb(
-            lambda folder: _write_rosbag2(folder / "peer", image, joints), place
-        ),
-    }
-    ours = _cpu_per_gb(lambda folder: _write_ours(folder / "ours", image, joints), place)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        peers = {
+            "mcap library, zstd": _cpu_per_gb(lambda folder: _write_mcap(folder / "peer.mcap", image, joints), place),
+            "rosbag2_py of this workspace": _cpu_per_gb(
+                lambda folder: _write_rosbag2(folder / "peer", image, joints), place
+            ),
+        }
+        ours = _cpu_per_gb(lambda folder: _write_ours(folder / "ours", image, joints), place)
     return {"writer alone, hash included, CPU per GB": Figure(ours, peers)}
+
+
+def _reading(_: float) -> dict[str, Figure]:
+    with tempfile.TemporaryDirectory() as place:
+        return recorder_reading.figures(Path(place))
+
+
+def _crash(_: float) -> dict[str, Figure]:
+    with tempfile.TemporaryDirectory() as place:
+        return recorder_crash.crash_figures(Path(place))
+
+
+def _disks(_: float) -> dict[str, Figure]:
+    with tempfile.TemporaryDirectory() as place:
+        return recorder_crash.disk_figures(Path(place))
+
+
+def _depth(_: float) -> dict[str, Figure]:
+    return recorder_depth.figures()
 
 
 def _cpu_per_gb(work: Callable[[Path], None], place: Path) -> float:
@@ -235,3 +253,15 @@ def _write_rosbag2(folder: Path, image: bytes, joints: bytes) -> None:
     for i, (name, payload) in enumerate(_sequence(image, joints)):
         writer.write(name, payload, i)
     writer.close()
+
+
+PARTS: dict[str, Callable[[float], dict[str, Figure]]] = {
+    "everyday": _everyday,
+    "stress": _stress,
+    "best_effort": _best_effort,
+    "writers": _writers,
+    "reading": _reading,
+    "crash": _crash,
+    "disks": _disks,
+    "depth": _depth,
+}

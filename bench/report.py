@@ -7,7 +7,7 @@ import json
 import math
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -60,16 +60,24 @@ def read_targets(path: Path) -> dict[str, dict[str, Target]]:
     }
 
 
-def rows(targets: Mapping[str, Target], figures: Mapping[str, Figure], area: str) -> list[dict[str, Any]]:
+def rows(
+    targets: Mapping[str, Target], figures: Mapping[str, Figure], area: str, whole: bool = True
+) -> list[dict[str, Any]]:
     """One row per figure, in the order of the targets.
+
+    Args:
+        targets: Of the area.
+        figures: Measured.
+        area: Its name.
+        whole: Every target has to be measured; else a part of the area was.
 
     Raises:
         BenchError: a figure without an entry in targets.yaml, or an entry that was not measured.
     """
     for name in (*figures, *targets):
-        if name not in targets or name not in figures:
+        if name not in targets or (whole and name not in figures):
             raise BenchError(f"{area}: figure {name!r} is not both in targets.yaml and measured")
-    return [_row(name, target, figures[name]) for name, target in targets.items()]
+    return [_row(name, target, figures[name]) for name, target in targets.items() if name in figures]
 
 
 def _row(name: str, target: Target, figure: Figure) -> dict[str, Any]:
@@ -104,9 +112,18 @@ def table(area: str, rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def write(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write the JSON of an area."""
+def write(path: Path, rows: list[dict[str, Any]], keep: Sequence[str] = ()) -> None:
+    """Write the JSON of an area.
+
+    Args:
+        path: The file.
+        rows: As `rows` made them.
+        keep: Figures, in order, of which the file keeps those that it has and that are not among the rows.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if keep and path.exists():
+        known = {row["figure"]: row for row in [*json.loads(path.read_text(encoding="utf-8"))["rows"], *rows]}
+        rows = [known[name] for name in keep if name in known]
     path.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=2) + "\n", encoding="utf-8")
 
 

@@ -50,7 +50,7 @@ def numeric() -> Load:
 
 def everyday() -> Load:
     """JPEG and depth cameras, LiDAR, tactile, wrenches, 500 Hz joints and commands: 22 MB/s."""
-    colour = CompressedImage(format="jpeg", data=_bytes(100_000))
+    colour = CompressedImage(format="jpeg", data=_bytes(118_000))
     depth = CompressedImage(format="16UC1; compressedDepth png", data=_bytes(210_000))
     cloud = PointCloud2(height=1, width=20_000, point_step=16, row_step=320_000, data=_bytes(320_000))
     load = numeric()

@@ -51,3 +51,16 @@ def test_figures_and_targets_must_be_the_same(figures):
 
     with pytest.raises(BenchError, match="not both"):
         rows({"latency": Target("ms", "lower", 10.0)}, {name: Figure(value) for name, value in figures.items()}, "area")
+
+
+def test_a_part_of_an_area_leaves_the_rows_of_the_others(tmp_path):
+    from bench.report import BenchError, Figure, Target, rows, write
+
+    targets = {name: Target("ms", "lower", 10.0) for name in ("a", "b", "c")}
+    file = tmp_path / "area.json"
+    write(file, rows(targets, {"a": Figure(1.0), "c": Figure(3.0)}, "area.x", whole=False), keep=list(targets))
+    write(file, rows(targets, {"b": Figure(2.0), "c": Figure(30.0)}, "area.y", whole=False), keep=list(targets))
+    found = {row["figure"]: row["ours"] for row in json.loads(file.read_text())["rows"]}
+    assert list(found.items()) == [("a", 1.0), ("b", 2.0), ("c", 30.0)]
+    with pytest.raises(BenchError, match="not both"):
+        rows(targets, {"d": Figure(1.0)}, "area.x", whole=False)

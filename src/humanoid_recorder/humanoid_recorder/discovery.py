@@ -86,6 +86,10 @@ class Discovery:
         """How many publishers a topic has."""
         return self._node.count_publishers(name)
 
+    def publisher_ids(self, name: str) -> list[bytes]:
+        """GID of each publisher of a topic."""
+        return [bytes(info.endpoint_gid) for info in self._node.get_publishers_info_by_topic(name)]
+
     def _describe(self, name: str, kind: str, wanted: Wanted, offers: list[TopicEndpointInfo]) -> Found:
         group = group_of(wanted, kind)
         announced = str(offers[0].topic_type_hash)

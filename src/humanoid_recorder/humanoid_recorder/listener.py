@@ -93,6 +93,10 @@ class Listener:
             self._node.get_logger().debug(f"listening to {found.topic.name} [{found.topic.type}]")
         recorder.complaints = list(self._discovery.complaints.values())
 
+    def publisher_ids(self) -> dict[str, list[bytes]]:
+        """GIDs of the publishers of each topic that is listened to."""
+        return {name: self._discovery.publisher_ids(name) for name in self._recorder.topics}
+
     def _refit(self, name: str, qos: QoSProfile | None) -> None:
         """Subscribe anew where publishers offer something else than before: what asks for more hears nothing."""
         if qos is not None and qos != self._qos[name]:

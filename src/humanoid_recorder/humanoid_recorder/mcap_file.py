@@ -305,14 +305,14 @@ class McapFile:
             self._fd = -1
 
     def _close_chunk(self, chunk: _Chunk) -> None:
+        parts = [b"".join(chunk.parts)] if chunk.group.compression else chunk.parts
         crc = 0
-        for part in chunk.parts:
+        for part in parts:
             crc = zlib.crc32(part, crc)
-        parts = chunk.parts
         if chunk.group.compression == "zstd":
-            parts = [self._compressor.compress(b"".join(parts))]
+            parts = [self._compressor.compress(parts[0])]
         elif chunk.group.compression == "lz4":
-            parts = [lz4.frame.compress(b"".join(parts))]
+            parts = [lz4.frame.compress(parts[0])]
         stored = sum(map(len, parts))
         name = chunk.group.compression.encode()
         length = CHUNK_HEADER.size - 9 + 4 + len(name) + 8 + stored

@@ -165,7 +165,9 @@ class RecorderNode(LifecycleNode):
             self._listener.discover()
 
     def _check_transport(self) -> None:
-        causes = transport_check.look(get_rmw_implementation_identifier()) if self._listener.running else []
+        if not self._listener.running:
+            return
+        causes = transport_check.look(get_rmw_implementation_identifier(), self._listener.publisher_ids())
         for cause in set(causes) - set(self._recorder.causes):
             self.get_logger().warning(cause)
         self._recorder.causes = causes

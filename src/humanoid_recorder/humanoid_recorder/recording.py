@@ -68,10 +68,13 @@ class Recording:
         self._disk_floor = disk_floor
         self._lock = threading.Lock()  # around the queue and what is in it
         self._queue: deque[Sample] = deque()
-        self._waiting = 0  # payload in the queue or being written [bytes]
-        self._early = 0  # of that, from before the start: it has had its room all the time
+        # Payload [bytes]. `_written` belongs to the writer thread alone, so that it needs no lock for each message.
+        self._offered = 0  # ever, but for what was dropped
+        self._early = 0  # of that, from before the start: it stands in front, and has had its room all the time
+        self._written = 0
         self._no_room = False
         self._counters: dict[str, TopicCounter] = {}
+        self._declared: set[str] = set()  # topics that the writer knows
         self._labels_written = -1
         self._stop = threading.Event()
         write_episode(staging.path, episode, durable=False)  # the writer thread sees to the disk: a start must not wait
@@ -87,15 +90,20 @@ class Recording:
         return self._writer.bytes()
 
     @property
+    def waiting(self) -> int:
+        """Payload that has not been handed to the bag [bytes]."""
+        return self._offered - self._written
+
+    @property
     def trouble(self) -> str:
         """What is given up right now, and why; empty is good."""
         if self.error:
             return self.error
         if self._no_room:
             return "the disk is full: images and clouds are not recorded any more"
-        share = (self._waiting - self._early) / self._queue_bytes
+        share = self._in_queue() / self._queue_bytes
         given_up = [name for name, limit in _SHED.items() if share > limit]
-        behind = f"the disk is {self._waiting / 1e6:.0f} MB behind"
+        behind = f"the disk is {self.waiting / 1e6:.0f} MB behind"
         return f"{behind}: {', '.join(f'{name}s' for name in given_up)} are dropped" if given_up else ""
 
     def counter(self, state: TopicState) -> TopicCounter:
@@ -123,9 +131,9 @@ class Recording:
             elif not self._has_room(state, size):
                 counter.dropped += 1
                 return
-            self._waiting += size
+            self._offered += size
             self._queue.append(sample)
-            self.high_water = max(self.high_water, self._waiting)
+            self.high_water = max(self.high_water, self.waiting)
         if not arrived:
             counter.repeated += 1
 
@@ -134,26 +142,30 @@ class Recording:
         if self.error or (self._no_room and share is not None):
             return False
         if share is not None:
-            return self._waiting - self._early + size <= self._queue_bytes * share
-        if self._waiting - self._early + size > self._queue_bytes:
+            return self._in_queue() + size <= self._queue_bytes * share
+        if self._in_queue() + size > self._queue_bytes:
             self._give_way()
-        return self._waiting - self._early + size <= self._queue_bytes
+        return self._in_queue() + size <= self._queue_bytes
+
+    def _in_queue(self) -> int:
+        """What waits and came after the start [bytes]."""
+        return self._offered - max(self._early, self._written)
 
     def _give_way(self) -> None:
         """Drop what waits and may be dropped."""
         kept: deque[Sample] = deque()
+        before = self._offered - sum(len(sample.payload) for sample in self._queue)  # written, or in the writer's hands
+        early = self._early - before
         for sample in self._queue:
+            size = len(sample.payload)
             if sample.state.shed in _SHED:
                 self.counter(sample.state).dropped += 1
-                self._take_off(len(sample.payload))
+                self._offered -= size
+                self._early -= size if early > 0 else 0
             else:
                 kept.append(sample)
+            early -= size
         self._queue = kept
-
-    def _take_off(self, size: int) -> None:
-        """Something has left the queue; what is early stands at its head."""
-        self._waiting -= size
-        self._early = max(0, self._early - size)
 
     def annotate(self, label: Label) -> None:
         """Add an annotation, unless it is there already; the writer thread stores it."""
@@ -294,20 +306,21 @@ class Recording:
                 return
             try:
                 while batch:
-                    self._writer.add_topic(batch[0].state.topic)
-                    self._write(batch.popleft())
+                    sample = batch[0]
+                    topic, size = sample.state.topic, len(sample.payload)
+                    if topic.name not in self._declared:
+                        self._writer.add_topic(topic)
+                        self._declared.add(topic.name)
+                    # Before it is written: what a full disk refuses stays with the writer, which tries it again.
+                    batch.popleft()
+                    counter = self.counter(sample.state)
+                    counter.written += 1
+                    counter.bytes += size
+                    self._written += size
+                    self._writer.write(topic.name, sample.payload, sample.log_ns, sample.publish_ns, sample.sequence)
             finally:
                 with self._lock:
                     self._queue.extendleft(reversed(batch))
-
-    def _write(self, sample: Sample) -> None:
-        topic, counter = sample.state.topic, self.counter(sample.state)
-        # Before it is written: what a full disk refuses stays with the writer, which tries it again.
-        counter.written += 1
-        counter.bytes += len(sample.payload)
-        with self._lock:
-            self._take_off(len(sample.payload))
-        self._writer.write(topic.name, sample.payload, sample.log_ns, sample.publish_ns, sample.sequence)
 
     def _sync_loop(self, period: float) -> None:
         while not self._stop.wait(period):

@@ -79,6 +79,22 @@ def counters(recorder: Recorder, recording: Recording) -> dict[str, tuple[int, i
     return {name: (counter.written, counter.dropped) for name, counter in found.items()}
 
 
+def test_joints_push_images_out_while_the_pre_roll_still_waits(tmp_path: Path, stuck: threading.Event) -> None:
+    recorder = make(tmp_path, backend="stuck", queue_bytes=1_000_000, pre_roll=5.0, pre_roll_bytes=1 << 24)
+    camera = "/camera/head/color"
+    recorder.receive([joints(i, 40_000) for i in range(50)])  # 2 MB, with room of their own
+    recording = recorder.start(Request("a"), 10 * SECOND)
+    assert StuckWriter.busy.wait(20.0)
+    recorder.receive([image(camera, i, 70_000) for i in range(10)])  # 700 of 1000 kB
+    recorder.receive([joints(50 + i, 40_000) for i in range(20)])  # 800 kB: not beside the images
+    assert counters(recorder, recording)["/joint_states"][1] == 0
+    assert counters(recorder, recording)[camera][1] > 0
+    stuck.set()
+    ended = recorder.stop("success", "", 11 * SECOND)
+    counts = {report.name: report for report in read_episode(ended.path).topics}
+    assert (counts["/joint_states"].written, counts["/joint_states"].dropped) == (70, 0)
+
+
 def test_a_slow_disk_costs_previews_then_images_and_never_joints(tmp_path: Path, stuck: threading.Event) -> None:
     recorder = make(tmp_path, backend="stuck", queue_bytes=1_000_000)
     preview = Wanted("preview", preview=True)
@@ -164,7 +180,7 @@ def test_a_disk_that_is_full_to_the_last_byte_keeps_what_is_written(small_disk: 
         with pytest.raises(OSError, match="No space"):
             fill()
         recorder.receive([joints(500 + i, 50_000)])
-        until(lambda: recording.error or not recording._waiting, recording)
+        until(lambda: recording.error or not recording.waiting, recording)
         if recording.error:
             break
     with pytest.raises(StorageError, match="No space left"):
