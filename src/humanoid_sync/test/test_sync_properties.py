@@ -51,7 +51,8 @@ class Case:
 def message(kind: str, stamp: int, true: int) -> bytes:
     head = b"\x00\x01\x00\x00" + struct.pack("<iI", *divmod(stamp, SECOND)) + struct.pack("<I", 1) + b"\0\0\0\0"
     if kind == WRENCH:
-        return head + struct.pack("<6d", true * 1e-9, *range(5))
+        uneven = [math.sin(true * 1e-6 * k) for k in range(1, 6)]  # far apart, so that the last bit shows
+        return head + struct.pack("<6d", true * 1e-9, *uneven)
     angle = true * 1e-9
     turned = struct.pack("<4d", 0.0, 0.0, math.sin(angle), math.cos(angle))
     return head + turned + bytes(72) + struct.pack("<3d", 1.0, 2.0, angle) + bytes(72) + bytes(24) + bytes(72)
