@@ -20,6 +20,7 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
+            "catalogue = humanoid_dataset.catalogue_cli:main",
             "check = humanoid_dataset.check:main",
             "report = humanoid_dataset.report:main",
         ]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from humanoid_core.errors import HumanoidError
 from humanoid_dataset.checks import Verdict, judge
+from humanoid_dataset.entries import CHECKS
 from humanoid_dataset.episode import find_episodes
 from humanoid_dataset.results import CheckResult, load_limits
 
@@ -57,6 +58,14 @@ def headline(verdict: Verdict) -> str:
     return f"{verdict.name}: {state}" + (f", {open_ones} not assessed" if open_ones else "")
 
 
+def write_checks(verdict: Verdict) -> None:
+    """Write an episode's results beside its bag, in one step."""
+    path = verdict.folder / CHECKS
+    staged = path.with_suffix(".part")
+    staged.write_text(json.dumps({"schema": 1, **verdict.as_dict()}, indent=1))
+    staged.replace(path)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments that `check` and `report` share."""
     parser.add_argument("paths", nargs="+", type=Path, metavar="FOLDER", help="episode folders, or folders above them")
@@ -69,6 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="check", description=__doc__)
     add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of tables")
+    parser.add_argument("--write", action="store_true", help=f"write {CHECKS} into each episode, for the catalogue")
     options = parser.parse_args(arguments)
     try:
         limits = load_limits(options.limits)
@@ -77,6 +87,8 @@ def main(arguments: list[str] | None = None) -> int:
         for folder in folders:
             verdict = judge(folder, limits, options.robot_config)
             verdicts.append(verdict)
+            if options.write:
+                write_checks(verdict)
             if not options.json:
                 print(f"{headline(verdict)}\n{folder}\n\n{result_table(verdict.results)}\n", flush=True)
     except HumanoidError as reason:

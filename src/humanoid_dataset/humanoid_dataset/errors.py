@@ -6,3 +6,7 @@ from humanoid_core.errors import HumanoidError
 
 class EpisodeError(HumanoidError):
     """A folder is no episode, or nothing in it can be read."""
+
+
+class CatalogueError(HumanoidError):
+    """The catalogue cannot be read or written, or has nothing of the kind."""
