@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The catalogue: what a centre has recorded, in one SQLite file on the station.
 
-The bags stay the truth. Everything here is read from `episode.yaml`, `metadata.yaml` and `checks.json` beside them and can
-be built again at any time; deleting the file loses nothing. Several programs may write at once (write-ahead log, short
-transactions): the recorder's station, a checker, somebody who corrects labels.
+The bags stay the truth. Everything here is read from `episode.yaml`, `metadata.yaml` and `checks.json` beside them and
+can be built again at any time; deleting the file loses nothing. Several programs may write at once (write-ahead log,
+short transactions): the recorder's station, a checker, somebody who corrects labels.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ CREATE TABLE IF NOT EXISTS episodes (
   operator TEXT NOT NULL, scene TEXT NOT NULL, state TEXT NOT NULL, outcome TEXT NOT NULL, note TEXT NOT NULL,
   started TEXT NOT NULL, day TEXT NOT NULL, start_ns INTEGER NOT NULL, duration REAL NOT NULL, bytes INTEGER NOT NULL,
   messages INTEGER NOT NULL, sha256 TEXT NOT NULL, lost INTEGER NOT NULL, dropped INTEGER NOT NULL,
-  verdict TEXT NOT NULL, usable INTEGER NOT NULL, tags TEXT NOT NULL, problems TEXT NOT NULL, changed_ns INTEGER NOT NULL
+  verdict TEXT NOT NULL, usable INTEGER NOT NULL, tags TEXT NOT NULL, problems TEXT NOT NULL,
+  changed_ns INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS checks (
   episode TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL, measured REAL, bound REAL, unit TEXT NOT NULL,

@@ -63,7 +63,7 @@ def refresh(catalogue: Catalogue, root: Path, progress: Progress | None = None) 
 
 
 def _build(catalogue: Catalogue, options: argparse.Namespace) -> Any:
-    result = {"read": 0, "removed": 0, "faults": []}
+    result: dict[str, Any] = {"read": 0, "removed": 0, "faults": []}
     for root in options.folders:
         if not root.is_dir():
             raise EpisodeError(f"{root}: found no such folder, expected one with episodes in or below it")
@@ -115,7 +115,8 @@ def _count(catalogue: Catalogue, options: argparse.Namespace) -> Any:
     heads = [options.by, "episodes", "hours", "usable", "usable hours", "yield", "success", "failure", "rejected", "GB"]
     rows = [
         [s.key, str(s.episodes), f"{s.hours:.2f}", str(s.usable), f"{s.usable_hours:.2f}",
-         f"{100 * s.usable / s.episodes:.0f} %", str(s.success), str(s.failure), str(s.rejected), f"{s.bytes / 1e9:.1f}"]
+         f"{100 * s.usable / s.episodes:.0f} %", str(s.success), str(s.failure), str(s.rejected),
+         f"{s.bytes / 1e9:.1f}"]
         for s in sums
     ]  # fmt: skip
     return table([heads, *rows], right=set(range(1, 10)))
