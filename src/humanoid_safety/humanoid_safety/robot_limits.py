@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from humanoid_core.errors import ConfigError
 from humanoid_description import Robot
 from humanoid_safety.body_model import BodyModel, BodySettings, body_model
 from humanoid_safety.limits import JointLimits
@@ -15,8 +16,26 @@ from humanoid_safety.surroundings import Surroundings
 
 
 def commanded_limits(robot: Robot) -> JointLimits:
-    """Limits of the joints that may be commanded."""
+    """Limits of the joints that may be commanded.
+
+    Raises:
+        ConfigError: a joint is allowed more than by the URDF, or its margin leaves nothing of its range.
+    """
     joints = robot.group(*robot.config.commanded)
+    model = robot.pinocchio()
+    for joint, place in zip(joints, robot.index(joints).tolist()):
+        entry, key = robot.config.joints[joint], f"joints.{joint}"
+        for word, found, most in (
+            ("velocity", entry.velocity, float(model.velocityLimit[place])),
+            ("torque", entry.torque, float(model.effortLimit[place])),
+        ):
+            if not 0.0 < found <= most * (1.0 + 1e-9):
+                raise ConfigError(robot.config_path, f"{key}.{word}", found, f"above 0, up to the URDF's {most:g}")
+        low, high = float(model.lowerPositionLimit[place]), float(model.upperPositionLimit[place])
+        if not 2.0 * entry.margin < high - low:
+            raise ConfigError(
+                robot.config_path, f"{key}.margin", entry.margin, f"something left of the URDF's {low:g} to {high:g}"
+            )
     limits = robot.limits(joints)
     return JointLimits(
         joints, limits.lower, limits.upper, limits.velocity, limits.acceleration, limits.jerk, limits.torque

@@ -2,12 +2,14 @@
 """Distances against what one can work out by hand or by another way."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pinocchio
 import pytest
 
+from humanoid_core.errors import ConfigError
 from humanoid_description import load
 from humanoid_safety.robot_limits import allowed_deviation, commanded_limits, fingers, other_joints, self_distance
 
@@ -62,6 +64,16 @@ def test_what_the_limiter_takes_from_the_robot(robot):
     deviation = dict(zip(limits.names, allowed_deviation(robot, 0.7)))
     assert deviation["left_elbow_joint"] == 0.7
     assert math.isinf(deviation["left_hand_thumb_0_joint"])
+
+
+@pytest.mark.parametrize(("word", "value"), [("velocity", 99.0), ("torque", 1e4), ("margin", 3.0)])
+def test_limits_beyond_the_urdf_name_file_and_key(robot, word, value):
+    joints = dict(robot.config.joints)
+    joints["left_elbow_joint"] = replace(joints["left_elbow_joint"], **{word: value})
+    with pytest.raises(ConfigError) as caught:
+        commanded_limits(replace(robot, config=replace(robot.config, joints=joints)))
+    assert caught.value.file.endswith("unitree_g1.yaml")
+    assert caught.value.key == f"joints.left_elbow_joint.{word}"
 
 
 def test_jaws_that_mimic_the_driven_one_may_touch_like_fingers():
