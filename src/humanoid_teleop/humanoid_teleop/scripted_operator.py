@@ -46,6 +46,7 @@ _LIFTED = 0.3  # share of a lift that a parcel must have made to count as held: 
 _GRASPABLE = 0.2, 1.25  # distances from the chest's axis, over the reach, at which a parcel can be taken
 _THUMBS = 0.021  # kept by thumbs from the middle between the hands [m]
 _MAX_SKEW = 0.9  # [rad] between a parcel's depth and the direction to it that hands can still take
+_TOE = 0.6  # share of the turn of pressed hands that is made up for: hands that feel a parcel press less than at home
 
 
 def _setting(description: str, low: float, high: float) -> Any:
@@ -82,16 +83,18 @@ class Posture:
         middle: Between the palms, in axes turned with the chest, from its turning axis and the floor (3,) [m].
         skew: Direction of the fingers against the chest's [rad].
         half: Half the distance between the palms [m].
+        toe: Of the fingers of both hands towards each other [rad].
     """
 
     turn: float
     middle: np.ndarray
     skew: float
     half: float
+    toe: float = 0.0
 
     def vector(self) -> np.ndarray:
-        """All of it as (6,)."""
-        return np.array((self.turn, *self.middle, self.skew, self.half))
+        """All of it as (7,)."""
+        return np.array((self.turn, *self.middle, self.skew, self.half, self.toe))
 
 
 @dataclass(frozen=True)
@@ -231,7 +234,7 @@ class ScriptedOperator:
             if share < 1.0:
                 a, b = self._from.vector(), stroke.goal.vector()
                 v = a + minimum_jerk(share) * (b - a)
-                return Posture(v[0], v[1:4], v[4], v[5])
+                return Posture(v[0], v[1:4], v[4], v[5], v[6])
             self._began += round(1e9 * stroke.duration)
             self._from = stroke.goal
             self._strokes.popleft()
@@ -321,7 +324,8 @@ class ScriptedOperator:
         self._rise(over, "reach", name)
         self._add(over, "reach", name, 0.8)
         self._add(around, "reach", name)
-        held = dataclasses.replace(touching, half=self._hands.pressed(touching.half, settings.force))
+        half = self._hands.pressed(touching.half, settings.force)
+        held = dataclasses.replace(touching, half=half, toe=_TOE * self._hands.turning * (touching.half - half))
         self._add(held, "grasp", name, 0.6)
         self._add(held, "grasp", name, 0.25)
         lifted = self._add(_raised(held, held.middle[2] + settings.lift), "lift", name)
@@ -344,12 +348,12 @@ class ScriptedOperator:
         high = np.array((reach, 0.0, height))
         if height > here.middle[2] + 1e-3:
             self._add(_raised(here, height), "lift", name)
-        over = Posture(target.turn, high, 0.0, here.half)
+        over = Posture(target.turn, high, 0.0, here.half, here.toe)
         self._add(over, "carry", name, 0.8)
         floor = goal.position[2] - 0.5 * goal.size[2]
         lowest = max(floor + 0.005 + below, rim + 1.3 * settings.clearance + self._hands.under)
         low = self._add(_raised(over, min(lowest, height)), "place", name)
-        opened = dataclasses.replace(low, half=0.5 * parcel.size[1] + settings.opening)
+        opened = dataclasses.replace(low, half=0.5 * parcel.size[1] + settings.opening, toe=0.0)
         self._add(opened, "place", name, 0.5)
         self._add(_raised(opened, max(height, rim + 0.12)), "place", name)
 
@@ -361,7 +365,7 @@ class ScriptedOperator:
 
     def _let_go(self, name: str) -> None:
         here = self._from
-        opened = dataclasses.replace(here, half=self._touching + self._settings.opening)
+        opened = dataclasses.replace(here, half=self._touching + self._settings.opening, toe=0.0)
         self._add(opened, "", name)
         self._add(_raised(opened, self._rest.middle[2] + 0.05), "", name)
 
@@ -375,6 +379,7 @@ class RobotHands:
         measures: The robot as a worker.
         under: From the middle of the palm down to the lowest part of the hand [m].
         stiffness: With which a palm held at home resists being pushed outwards [N/m].
+        turning: How far such a palm turns its fingers outwards, over how far it is pushed [rad/m].
         rest: The home pose.
     """
 
@@ -392,7 +397,7 @@ class RobotHands:
         self._wrist_from_operator = {side: body.arms[side].wrist_from_operator for side in SIDES}
         self.under = max(palm.under for palm in self.measures.palms.values())
         yielding = 1.0 / np.array([config.joints[joint].kp for joint in body.joints])
-        compliance, at_home = 0.0, {}
+        compliance, turned, at_home = 0.0, 0.0, {}
         for side in SIDES:
             wrist = body.arms[side].wrist
             at_home[side] = data.oMf[wrist].act(self._palm[side])
@@ -400,7 +405,8 @@ class RobotHands:
             jacobian = pin.getFrameJacobian(model, data, wrist, pin.LOCAL_WORLD_ALIGNED)
             outwards = jacobian[1] + np.cross(jacobian[3:].T, lever)[:, 1]
             compliance += 0.5 * float(outwards @ (yielding * outwards))
-        self.stiffness = 1.0 / compliance
+            turned += 0.5 * float(jacobian[5] @ (yielding * outwards))
+        self.stiffness, self.turning = 1.0 / compliance, turned / compliance
         middle = 0.5 * (at_home["left"] + at_home["right"]) - self._axis + np.array((0.0, 0.0, self._height))
         half = 0.5 * float(at_home["left"][1] - at_home["right"][1])
         self.rest = Posture(0.0, middle * (1.0, 0.0, 1.0), 0.0, half)
@@ -421,9 +427,11 @@ class RobotHands:
         """Robot's wrist from its chest, base axes (3,) [m], and the operator's wrist axes in the base, xyzw (4,)."""
         sign = _SIGN[side]
         along = posture.turn + posture.skew
+        apart = sign * np.array((-math.sin(along), math.cos(along), 0.0))
+        palm = rotations.matrix(about_z(posture.turn)) @ posture.middle + posture.half * apart
+        along -= sign * posture.toe
         fingers = np.array((math.cos(along), math.sin(along), 0.0))
         outward = sign * np.array((-math.sin(along), math.cos(along), 0.0))
-        palm = rotations.matrix(about_z(posture.turn)) @ posture.middle + posture.half * outward
         operator = np.column_stack([fingers, np.cross(outward, fingers), outward])
         base_from_wrist = operator @ self._wrist_from_operator[side].T
         wrist = palm - (0.0, 0.0, self._height) - base_from_wrist @ self._palm[side]
