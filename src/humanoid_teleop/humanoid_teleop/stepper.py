@@ -176,7 +176,7 @@ class Stepper:
         self.wish = Wish(
             (no_target(), no_target()), np.zeros((2, 3)), no_target(), no_target(), np.full(4, -1.0), np.zeros(2)
         )
-        self._wanted, self._brake = np.zeros(size), np.zeros(size)
+        self._wanted, self._brake, self._braking = np.zeros(size), np.zeros(size), limits.acceleration.copy()
         self._counts = np.zeros(2, dtype=np.int64)
         self.failed = self.guarded = 0
         self.start(self.state.q)
@@ -184,6 +184,7 @@ class Stepper:
     def start(self, q: np.ndarray) -> None:
         """Begin, at rest, at a configuration (n,) [rad]."""
         self.state.q[:], self.state.v[:] = q, 0.0
+        self._braking[:] = self._body.acceleration
         self.collision.reset(q)
         _settle(self._body, self.state)
         near = self._weights.collision_near, self._weights.collision_acceleration
@@ -202,6 +203,7 @@ class Stepper:
             links,
             rows,
             dt,
+            self._braking,
             self._wanted,
             self._brake,
             program,
@@ -214,7 +216,19 @@ class Stepper:
             answer, self._wanted[:] = self._brake[program.columns], self._brake
         reaches = self.collision.reaches
         fine = _take(
-            body, state, self._weights, links, reaches, rows, dt, answer, self._wanted, self._brake, program, size
+            body,
+            state,
+            self._weights,
+            links,
+            reaches,
+            rows,
+            dt,
+            answer,
+            self._wanted,
+            self._brake,
+            self._braking,
+            program,
+            size,
         )
         self.guarded += not fine
 
@@ -246,23 +260,26 @@ def _plan(
     links: Links,
     collide: bool,
     dt: float,
+    braking: np.ndarray,
     wanted: np.ndarray,
     brake: np.ndarray,
     program: Program,
     counts: np.ndarray,
 ) -> None:
-    """Velocities of waist and neck into `wanted`, the arms' program, and how many variables and rows that has."""
+    """Velocities of waist and neck into `wanted`, those of braking with `braking` [rad/s2] into `brake`, the arms'
+    program, and how many variables and rows that has."""
     chain, pose, n = body.chain, state.pose, state.q.shape[0]
     low, high, home_rate = np.empty(n), np.empty(n), np.empty(n)
     braking_box(state.q, state.v, dt, body.lower, body.upper, body.velocity, body.acceleration, low, high, brake)
     for j in range(n):
-        wanted[j] = brake[j]
+        slower = state.v[j] - math.copysign(min(abs(state.v[j]), braking[j] * dt), state.v[j])
+        wanted[j] = brake[j] = min(max(slower, low[j]), high[j])
         home_rate[j] = weights.posture_rate * (body.home[j] - state.q[j])
     waist_rate, rate = np.zeros(3), np.empty(3)
     error_rate = gains[0].error_rate
     if wish.shares[2] >= 0.0:
-        braking = _half_braking(body, body.waist)
-        turning_rate(state.torso, wish.chest, error_rate, braking, dt, rate)
+        hardest = _half_braking(body, body.waist)
+        turning_rate(state.torso, wish.chest, error_rate, hardest, dt, rate)
         for k in range(3):
             rate[k] *= wish.shares[2]
         _turn_joints(chain, pose, body.waist, rate, home_rate, low, high, wanted)
@@ -343,25 +360,35 @@ def _take(
     answer: np.ndarray,
     wanted: np.ndarray,
     brake: np.ndarray,
+    braking: np.ndarray,
     program: Program,
     size: int,
 ) -> bool:
-    """Take the step with the arms' `answer`, cut back towards braking as far as it must be for the robot to stop before
-    links touch; whether it passed whole."""
-    n = state.q.shape[0]
+    """Take the step with the arms' `answer`, cut back as far as it must be for the robot to stop before links touch;
+    whether it passed whole.
+
+    There are two ways to stop: each joint as hard as it can, and all joints in the time that the slowest needs, as
+    hands that move close to each other must. `braking` (n,) [rad/s2] is the one that was found good, and `brake` the
+    step of the one that was found good a step before.
+    """
+    n, slack, before = state.q.shape[0], weights.collision_slack, braking.copy()
     for i in range(size):
         wanted[program.columns[i]] = min(max(answer[i], program.lower[i]), program.upper[i])
-    fine, trial = True, np.empty(n)
+    fine, trial = False, np.empty(n)
     for share in BACK_OFF:
         for j in range(n):
             trial[j] = brake[j] + share * (wanted[j] - brake[j])
-        fine = not collide or could_stop(
-            body.chain, links, reaches, state.q, trial, body.acceleration, dt, weights.collision_slack
-        )
+        braking[:] = body.acceleration
+        fine = not collide or could_stop(body.chain, links, reaches, state.q, trial, braking, dt, slack)
+        if not fine:
+            _together(body, state.q, trial, dt, braking)
+            fine = could_stop(body.chain, links, reaches, state.q, trial, braking, dt, slack)
         if fine:
             break
+    if not fine:
+        braking[:], trial[:] = before, brake
     for j in range(n):
-        moved = trial[j] if fine else brake[j]
+        moved = trial[j]
         inside = body.lower[j] <= state.q[j] <= body.upper[j]
         state.q[j] += moved * dt
         state.v[j] = moved
@@ -370,6 +397,21 @@ def _take(
     _settle(body, state)
     watch(body.chain, state.pose, links, dt, weights.collision_near, weights.collision_acceleration)
     return fine and share == 1.0
+
+
+@compiled
+def _together(body: Body, q: np.ndarray, v: np.ndarray, dt: float, out: np.ndarray) -> None:
+    """Braking (n,) [rad/s2] that stops all joints, after a step with velocities v, at one time; sooner those that come
+    to an end of their range."""
+    longest = 0.0
+    for j in range(v.shape[0]):
+        longest = max(longest, abs(v[j]) / body.acceleration[j])
+    for j in range(v.shape[0]):
+        out[j] = body.acceleration[j]
+        if v[j] != 0.0:
+            end = body.upper[j] if v[j] > 0.0 else body.lower[j]
+            room = max(abs(end - q[j]) - abs(v[j]) * dt, 1e-9)
+            out[j] = min(max(abs(v[j]) / longest, 0.5 * v[j] * v[j] / room), out[j])
 
 
 @compiled

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The part of a robot that follows a person: arms and torso, everything else locked at home."""
+"""The part of a robot that follows a person: arms, torso and head; everything else, a lift included, locked at home."""
 
 from __future__ import annotations
 
@@ -77,7 +77,9 @@ class UpperBody:
             for group in ("torso", "head", *(config.operator.arms[side].group for side in SIDES))
             if group in config.commanded
         ]
-        moved = set(robot.group(*groups))
+        # A lift is its own lever's: the person's chest says nothing about it.
+        lift = config.operator.lift.joints if config.operator.lift else ()
+        moved = set(robot.group(*groups)) - set(lift)
         model = robot.pinocchio()
         for index in range(1, model.njoints):
             if model.names[index] in moved and model.joints[index].nq != 1:
@@ -102,7 +104,7 @@ class UpperBody:
         self.posture_weights = np.ones(len(self.joints))
         for group in groups:
             weight = config.operator.posture_weights.get(group, 1.0)
-            self.posture_weights[self.indices(config.groups[group])] = weight
+            self.posture_weights[self.indices([joint for joint in config.groups[group] if joint in moved])] = weight
         shoulders = [robot.arm(side).shoulder for side in SIDES]
         self.chest = 0.5 * (shoulders[0] + shoulders[1])
         self.arms = {side: self._arm(robot, side) for side in SIDES}

@@ -9,6 +9,7 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
+import humanoid_description
 from humanoid_teleop import arm_solver, stepper
 from humanoid_teleop.collision import MOST_ROWS, SelfCollision
 from humanoid_teleop.distances import distance, place, placed_of, shapes_of
@@ -156,3 +157,13 @@ def test_the_guard_alone_keeps_links_apart_whatever_the_solver_says(body, settin
     assert motion.guarded > 20
     assert worst > settings.collision_distance - settings.collision_slack - 0.004
     assert worst < 0.03  # it did come near
+
+
+def test_a_lift_is_left_where_it_is():
+    lifted = humanoid_description.load(humanoid_description.find_config("agibot_g2"))
+    lift = set(lifted.config.operator.lift.joints)
+    body = UpperBody(lifted)
+    assert lift
+    assert not lift & set(body.joints)
+    waist = [body.joints[index] for index in body.waist]
+    assert waist == [joint for joint in lifted.config.groups["torso"] if joint not in lift]

@@ -330,6 +330,30 @@ def test_hands_driven_into_the_body_stop_before_it(session, settings):
     assert np.ptp(positions, axis=0).max() < 2e-3
 
 
+def test_hands_that_move_close_together_follow_whatever_the_ticks(robot, settings, new_person):
+    """Links at the distance to keep, both arms moving as one: neither the guard nor the pace of ticks may hold them."""
+    runs = []
+    for ticks in (2, 5):
+        session = Session(robot, settings, new_person())
+        retargeter = session.retargeter
+        session.engage()
+        for step in range(420):
+            near = 0.2 - 0.165 * min(step / 200, 1.0)
+            for side in SIDES:
+                session.person.wrists[side] = np.array(
+                    [0.36, near * SIGN[side], 1.15 + 0.1 * np.sin(max(step - 200, 0) * FRAME * 1e-9 * 3.0)]
+                )
+            retargeter.update(session.person.frame(session.stamp, session.sequence))
+            session.sequence += 1
+            for _ in range(ticks):
+                session.stamp += FRAME // ticks
+                position = session.tick()
+        assert retargeter.closest[0] < settings.collision_distance + settings.collision_near
+        assert retargeter.counts.guarded_steps < 0.05 * 420 * ticks
+        runs.append(position)
+    assert runs[0] == pytest.approx(runs[1], abs=0.015)
+
+
 # --- symmetries ---
 
 
