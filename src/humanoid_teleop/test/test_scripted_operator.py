@@ -246,3 +246,23 @@ def test_minimum_jerk_rests_at_both_ends() -> None:
     assert speed[0] == pytest.approx(0, abs=1e-4)
     assert speed[-1] == pytest.approx(0, abs=1e-4)
     assert speed.max() == pytest.approx(scripted_operator._PEAK, rel=1e-3)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_toe_turns_the_fingers_inwards_about_the_palm(robot: humanoid_description.Robot, side: str) -> None:
+    hands = RobotHands(robot)
+    flat = dataclasses.replace(hands.rest, turn=0.3, skew=0.1)
+    (wrist, rotation), (toed_wrist, toed) = (
+        hands.wrist(side, posture) for posture in (flat, dataclasses.replace(flat, toe=0.2))
+    )
+    sign = 1.0 if side == "left" else -1.0
+    fingers, toed_fingers = (rotations.matrix(q)[:, 0] for q in (rotation, toed))
+    turned = np.arctan2(toed_fingers[1], toed_fingers[0]) - np.arctan2(fingers[1], fingers[0])
+    assert turned == pytest.approx(-0.2 * sign)
+    palm = hands.measures.palms[side].position
+    operator_from_wrist = robot.arm(side).wrist_from_operator.T @ palm
+    for at, q in ((wrist, rotation), (toed_wrist, toed)):
+        np.testing.assert_allclose(
+            at + rotations.matrix(q) @ operator_from_wrist, wrist + rotations.matrix(rotation) @ operator_from_wrist
+        )
+    assert hands.turning > 0.0  # arms that give way turn the fingers outwards
