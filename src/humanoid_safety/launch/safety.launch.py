@@ -16,6 +16,12 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument("robot_config", description="Robot configuration, a file of config/robots"),
             DeclareLaunchArgument("urdf", default_value="", description="URDF or xacro in place of the robot's own"),
             DeclareLaunchArgument("params", default_value=ours, description="Rates, deadlines and sources"),
+            # Not `scene`: that is the twin's, by name, and fitted to the robot.
+            DeclareLaunchArgument(
+                "surroundings",
+                default_value="",
+                description="Scene file with tables to keep away from; empty: none",
+            ),
             DeclareLaunchArgument(
                 "trace",
                 default_value="false",
@@ -32,6 +38,7 @@ def generate_launch_description() -> LaunchDescription:
                     {
                         "robot_config": ParameterValue(LaunchConfiguration("robot_config"), value_type=str),
                         "urdf": ParameterValue(LaunchConfiguration("urdf"), value_type=str),
+                        "scene": ParameterValue(LaunchConfiguration("surroundings"), value_type=str),
                         "trace": ParameterValue(LaunchConfiguration("trace"), value_type=bool),
                     },
                 ],
