@@ -58,6 +58,7 @@ class Lidar:
         near: [m].
         far: [m].
         azimuth: Rightmost and leftmost ray about z of `frame` [rad].
+        beams: Of one that spins, once per cloud: fired in turn from the lowest upwards; 0: it scans without repeating.
     """
 
     model: str
@@ -68,6 +69,7 @@ class Lidar:
     near: float
     far: float
     azimuth: tuple[float, float] = (-np.pi, np.pi)
+    beams: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A LiDAR with a non-repeating scan, by ray casting.
+"""A LiDAR by ray casting: one that scans without repeating (Livox), or one whose beams spin (Velodyne, Hesai, Ouster).
 
 Each slice of a scan is cast when its time has come, so that a moving scene is smeared as a real one is.
 """
@@ -23,12 +23,16 @@ SLICES = 10  # of one scan
 
 def directions(lidar: Lidar, first: int, count: int) -> np.ndarray:
     """Unit vectors (count, 3) of the rays number `first` onwards, in the LiDAR's frame (x forward, z its axis)."""
-    time = np.arange(first, first + count) / lidar.points_per_second
+    number = np.arange(first, first + count)
+    time = number / lidar.points_per_second
     right, left = lidar.azimuth
-    azimuth = right + (left - right) * np.mod(_AZIMUTH_RATE * time, 1.0)
-    triangle = 2.0 * np.abs(np.mod(_ELEVATION_RATE * time, 1.0) - 0.5)
     low, high = lidar.elevation
-    elevation = low + (high - low) * triangle
+    if lidar.beams:  # clockwise seen from above, as spinning ones turn
+        azimuth = left - (left - right) * np.mod(lidar.rate * time, 1.0)
+        elevation = np.linspace(low, high, lidar.beams)[number % lidar.beams]
+    else:
+        azimuth = right + (left - right) * np.mod(_AZIMUTH_RATE * time, 1.0)
+        elevation = low + (high - low) * 2.0 * np.abs(np.mod(_ELEVATION_RATE * time, 1.0) - 0.5)
     level = np.cos(elevation)
     return np.column_stack([level * np.cos(azimuth), level * np.sin(azimuth), np.sin(elevation)])
 

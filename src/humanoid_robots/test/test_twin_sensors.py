@@ -162,6 +162,19 @@ def test_lidar_looks_only_between_its_azimuths() -> None:
     assert (azimuth.min(), azimuth.max()) == (pytest.approx(-1.4, abs=0.01), pytest.approx(0.5, abs=0.01))
 
 
+def test_spinning_lidar_fires_its_beams_in_turn_and_comes_round_with_each_cloud() -> None:
+    low, high = np.radians((-15.0, 15.0))
+    lidar = Lidar("16 beams", "eye", 10.0, 288_000, (low, high), 0.1, 100.0, beams=16)
+    rays = directions(lidar, 0, 57_600)  # two turns
+    elevation, azimuth = np.arcsin(rays[:, 2]), np.arctan2(rays[:, 1], rays[:, 0])
+    np.testing.assert_allclose(np.degrees(elevation[:17]), [*np.linspace(-15.0, 15.0, 16), -15.0], atol=1e-9)
+    assert len(np.unique(np.round(elevation, 9))) == 16
+    turned = -np.unwrap(azimuth)
+    assert np.all(np.diff(turned) > 0.0)  # clockwise
+    assert turned[28_800] - turned[0] == pytest.approx(2 * np.pi)
+    np.testing.assert_allclose(rays[:28_800], rays[28_800:], atol=1e-9)
+
+
 def test_lidar_measures_a_plane() -> None:
     """A LiDAR 1.5 m over a floor sees every downward ray end on it."""
     model = mujoco.MjModel.from_xml_string(
