@@ -32,6 +32,7 @@ ROS_MACHINE = {
     "daqp": "pip: daqp",
     "mcap": "pip: mcap",
     "foxglove": "pip: foxglove-sdk",
+    "av": "pip: av",
 }
 
 
@@ -190,6 +191,9 @@ def build(what: str, source: Path, build_base: Path, install_base: Path) -> None
         "--event-handlers", "console_cohesion-", "--cmake-args", "-DBUILD_TESTING=OFF", "-Wno-dev",
     ]  # fmt: skip
     build_base.mkdir(parents=True, exist_ok=True)
+    for link in (*build_base.rglob("*"), *install_base.rglob("*")):
+        if link.is_symlink() and not link.exists():  # of a source file that is gone: setuptools would stumble over it
+            link.unlink()
     with (build_base / "build.log").open("w") as log:
         script = f'. "{ROOT}/scripts/environment.bash" && exec "$@"'
         result = subprocess.run(["bash", "-c", script, "bash", *colcon], cwd=ROOT, check=False, stdout=log, stderr=log)

@@ -21,6 +21,8 @@ PACKAGES = sorted(path.parent for path in (ROOT / "src").glob("humanoid_*/packag
 # Module of a Python file -> key in package.xml, where they differ. The keys are rosdep's for Ubuntu 24.04, or released
 # packages of Jazzy. None: rosdep has no key, so requirements/ros2.txt lists it for pip.
 KEYS = {
+    "av": None,
+    "pyrealsense2": None,
     "aiohttp": "python3-aiohttp",
     "cryptography": "python3-cryptography",
     "segno": "python3-segno",

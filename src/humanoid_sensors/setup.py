@@ -19,5 +19,7 @@ setup(
     maintainer_email="maintainers@example.org",
     description="Drivers of cameras, LiDARs, tactile arrays, force sensors, IMUs and microphones.",
     license="Apache-2.0",
-    entry_points={"console_scripts": ["lidar = humanoid_sensors.lidar_node:main"]},
+    entry_points={
+        "console_scripts": ["camera = humanoid_sensors.camera_node:main", "lidar = humanoid_sensors.lidar_node:main"]
+    },
 )
