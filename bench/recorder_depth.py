@@ -7,13 +7,16 @@ driver would have to; in C++ it is much faster.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from bench.report import BenchError, Figure
+from bench.rig import REPOSITORY
 
 _FRAMES = 10
 _PNG = {
@@ -131,11 +134,24 @@ def measure_codings(images: list[np.ndarray]) -> dict[str, tuple[float, float]]:
     return results
 
 
+def real_frames() -> list[np.ndarray]:
+    """Frames of an RGB-D camera out of $HUMANOID_SHARED_DATA, or shared/data beside the repository; none elsewhere."""
+    place = Path(os.environ.get("HUMANOID_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
+    images = [cv2.imread(str(file), cv2.IMREAD_UNCHANGED) for file in sorted(place.glob("rgbd/*_depth.tiff"))]
+    return [np.asarray(image) for image in images if image is not None]
+
+
 def figures() -> dict[str, Figure]:
     """The coding that the twin and our drivers use, beside the others."""
-    results = measure_codings([scene(seed) for seed in range(_FRAMES)])
-    others = [name for name in results if name != BEST]
-    return {
-        "depth, frames per CPU-second": Figure(results[BEST][0], {name: results[name][0] for name in others}),
-        "depth, size over raw": Figure(results[BEST][1], {name: results[name][1] for name in others}),
-    }
+    found: dict[str, Figure] = {}
+    sets = {"depth": [scene(seed) for seed in range(_FRAMES)], "depth of a real camera": real_frames() * _FRAMES}
+    for name, images in sets.items():
+        if not images:
+            found |= {f"{name}, frames per CPU-second": Figure(np.nan), f"{name}, size over raw": Figure(np.nan)}
+            continue
+        results = measure_codings(images)
+        others = [coding for coding in results if coding != BEST]
+        speed, size = ({coding: results[coding][i] for coding in others} for i in (0, 1))
+        found[f"{name}, frames per CPU-second"] = Figure(results[BEST][0], speed)
+        found[f"{name}, size over raw"] = Figure(results[BEST][1], size)
+    return found
