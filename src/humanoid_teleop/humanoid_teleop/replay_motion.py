@@ -30,6 +30,7 @@ from humanoid_teleop import replay_motion_measures as measures
 from humanoid_teleop import replay_motion_output as output
 from humanoid_teleop import replay_motion_stream as stream
 from humanoid_teleop.replay_motion_track import retarget
+from humanoid_teleop.replay_motion_whole import replay_whole
 from humanoid_teleop.settings import load_settings
 
 
@@ -111,6 +112,11 @@ def main(arguments: list[str] | None = None) -> None:
         metavar="NAME=VALUE",
         help="settings instead, as operator_height=1.75",
     )
+    parser.add_argument(
+        "--whole-body",
+        action="store_true",
+        help="BVH: base pose and all joints of robots with legs, frame by frame, as a reference",
+    )
     parser.add_argument("--columns", type=int, default=8, help="instants in the picture (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
@@ -140,12 +146,14 @@ def replay(options: argparse.Namespace) -> str:
         duration=options.duration,
         speed=options.speed,
     )
-    frames = stream.read(source)
+    frames = [] if options.whole_body else stream.read(source)
     changes = _settings(options.set)
     folder = options.out or Path("out") / "replay" / f"{options.stream.stem}-{time.strftime('%Y%m%d-%H%M%S')}"
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(folder, "--out", "a folder with files in it", "a new or empty folder")
     folder.mkdir(parents=True, exist_ok=True)
+    if options.whole_body:
+        return replay_whole(source, names, options.urdf, folder)
     jobs = [
         Job(
             robot=name,

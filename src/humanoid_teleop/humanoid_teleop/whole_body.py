@@ -3,8 +3,8 @@
 for those who train or play motions. (On a real biped the maker's balance controller owns the legs.)
 
 Each frame is a few Gauss-Newton steps from the frame before towards all of the person's body parts at once, inside
-joint ranges and true speed limits (what a joint may turn from one frame to the next), with links kept apart and the
-centre of mass drawn over the standing feet. All of it is one compiled loop.
+joint ranges and true speed limits (what a joint may turn from one frame to the next), with the centre of mass drawn
+over the standing feet. Links are not kept apart: how near they come is measured. All of it is one compiled loop.
 
 Source: inverse kinematics of scaled body parts as in Nakaoka et al., "Learning from observation paradigm", IJRR 26(8),
 2007; box-constrained least squares by an active set as in Lawson and Hanson, "Solving Least Squares Problems", 1974.

@@ -240,3 +240,33 @@ def test_recorded_headset_drives_robots(tmp_path):
     assert found["ticks_outside_limits"] == 0
     assert found["seconds_followed"] > 2.0
     assert found["wrist_error_mm"]["median"] < 60.0
+
+
+def test_whole_body_of_a_clip_keeps_ranges_speeds_and_feet(clips, robot, tmp_path):
+    """A real walk, judged from the file that is written."""
+    clip, out = clips / "cmu_02_01_walk.bvh", tmp_path / "out"
+    options = ["--whole-body", "--robots", "unitree_g1", "--duration", "1.5", "--out", str(out)]
+    replay_motion.main([str(clip), *options])
+    data = np.genfromtxt(out / "unitree_g1.csv", delimiter=",", names=True)
+    (result,) = json.loads((out / "whole_body.json").read_text())["robots"]
+    joints = [name for name in data.dtype.names if name in robot.joints]
+    position, limits = np.array([data[joint] for joint in joints]), robot.limits(joints)
+    assert {"left_ankle_roll_joint", "waist_yaw_joint", "right_wrist_yaw_joint"} <= set(joints)
+    assert (position >= limits.lower[:, None] - 1e-6).all()
+    assert (position <= limits.upper[:, None] + 1e-6).all()
+    speed = np.abs(np.diff(position, axis=1)) / np.diff(data["time"])
+    assert speed.max() < 12.0 + 1e-3  # [rad/s]
+    assert np.ptp(data["base_x"]) > 0.5  # [m]: it walks
+    turn = np.array([data[f"base_q{axis}"] for axis in "xyzw"])
+    assert np.linalg.norm(turn, axis=0) == pytest.approx(1.0, abs=1e-6)
+    assert 0.0 < data["left_foot_stands"].mean() < 1.0
+    assert result["feet_mm_p95"] < 20.0
+    assert result["slide_mm_s_p95"] < 50.0
+    assert result["place_mm"]["median"] < 40.0
+
+
+def test_whole_body_needs_a_clip_and_legs(bag, clips, tmp_path):
+    walk = clips / "cmu_02_01_walk.bvh"
+    for file, name, expected in ((bag, "unitree_g1", "a BVH file"), (walk, "agibot_g2", "each leg")):
+        with pytest.raises(SystemExit, match=expected):
+            replay_motion.main([str(file), "--whole-body", "--robots", name, "--out", str(tmp_path / name)])
