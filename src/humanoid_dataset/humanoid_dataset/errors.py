@@ -10,3 +10,7 @@ class EpisodeError(HumanoidError):
 
 class CatalogueError(HumanoidError):
     """The catalogue cannot be read or written, or has nothing of the kind."""
+
+
+class ExportError(HumanoidError):
+    """An episode cannot become part of a data set, or a data set is not what was asked for."""
