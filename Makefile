@@ -9,7 +9,7 @@ ENV := . scripts/environment.bash &&
 ROBOT ?= unitree_g1
 OPERATOR ?= scripted
 MOTION ?=
-SCENE ?= $(if $(filter bvh,$(OPERATOR)),empty,parcel_sorting)
+SCENE ?= $(if $(filter motion,$(OPERATOR)),empty,parcel_sorting)
 EPISODES ?= 3
 OUT ?= out/demo/$(shell date +%Y%m%d-%H%M%S)
 

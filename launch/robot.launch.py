@@ -2,8 +2,8 @@
 """Everything that runs at the robot: driver or twin, limiter, robot_state_publisher, synchronisation, recorder."""
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument
-from launch.conditions import IfCondition
+from launch.actions import DeclareLaunchArgument, GroupAction
+from launch.conditions import IfCondition, UnlessCondition
 from launch.substitutions import LaunchConfiguration
 
 from humanoid_bringup.launching import (
@@ -54,6 +54,7 @@ def generate_launch_description() -> LaunchDescription:
         ),
         flag("cameras", True, "Simulate cameras (the most expensive part of the twin)"),
         flag("imperfections", True, "Sensors and links of the twin have noise, delays and losses; false: ideal"),
+        flag("sensors", True, "Start the drivers of a real robot's sensors, as config/sensors says"),
         flag("safety", True, "Start the limiter"),
         flag("sync", True, "Start time synchronisation"),
         flag("recorder", True, "Start the recorder"),
@@ -74,6 +75,26 @@ def generate_launch_description() -> LaunchDescription:
             imperfections=LaunchConfiguration("imperfections"),
             autostart=LaunchConfiguration("autostart"),
             **robot,
+        ),
+        GroupAction(
+            [
+                include(
+                    "driver",
+                    "humanoid_robots",
+                    driver_config=share("config", "drivers", [LaunchConfiguration("robot"), ".yaml"]),
+                    autostart=LaunchConfiguration("autostart"),
+                    **robot,
+                ),
+                include(
+                    "sensors",
+                    "humanoid_sensors",
+                    when("sensors"),
+                    sensors=share("config", "sensors", [LaunchConfiguration("robot"), ".yaml"]),
+                    robot_name=LaunchConfiguration("robot_name"),
+                    autostart=LaunchConfiguration("autostart"),
+                ),
+            ],
+            condition=UnlessCondition(simulated()),
         ),
         include("safety", "humanoid_safety", when("safety"), trace=LaunchConfiguration("trace"), **robot),
         include("sync", "humanoid_sync", when("sync")),

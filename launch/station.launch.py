@@ -27,10 +27,14 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             "operator",
             default_value="scripted",
-            choices=["scripted", "bvh", "natnet", "mvn", "webxr", "handheld", "leader", "none"],
-            description="Operator device: a scripted person, BVH file, OptiTrack, Xsens, headset, controllers, leader",
+            choices=["scripted", "motion", "natnet", "mvn", "bvh_stream", "webxr", "handheld", "leader", "none"],
+            description="Operator: scripted, recorded, OptiTrack, Xsens, BVH lines, headset, controllers, leader arm",
         ),
-        DeclareLaunchArgument("motion", default_value="", description="BVH file for operator:=bvh"),
+        DeclareLaunchArgument(
+            "motion",
+            default_value="",
+            description="Recording of operator:=motion: BVH, CSV of Motive, bag; skeleton of operator:=bvh_stream",
+        ),
         DeclareLaunchArgument(
             "task",
             default_value="parcel_sorting",
@@ -72,9 +76,9 @@ def generate_launch_description() -> LaunchDescription:
             **robot,
         ),
         include(
-            "bvh_player",
+            "motion_player",
             "humanoid_teleop",
-            IfCondition(EqualsSubstitution(operator, "bvh")),
+            IfCondition(EqualsSubstitution(operator, "motion")),
             file=LaunchConfiguration("motion"),
             autostart=LaunchConfiguration("operator_autostart"),
         ),
@@ -88,6 +92,14 @@ def generate_launch_description() -> LaunchDescription:
                 trace=LaunchConfiguration("trace"),
             )
             for protocol, skeleton in (("natnet", "motive"), ("mvn", "mvn"))
+        ),
+        include(
+            "mocap",
+            "humanoid_teleop",
+            IfCondition(EqualsSubstitution(operator, "bvh_stream")),
+            protocol="bvh",
+            hierarchy=LaunchConfiguration("motion"),
+            trace=LaunchConfiguration("trace"),
         ),
         include(
             "handheld",

@@ -22,7 +22,7 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
-            "bvh_player = humanoid_teleop.bvh_player_node:main",
+            "motion_player = humanoid_teleop.motion_player_node:main",
             "dynamixel = humanoid_teleop.dynamixel_node:main",
             "handheld = humanoid_teleop.handheld_node:main",
             "leader = humanoid_teleop.leader_node:main",

@@ -43,7 +43,7 @@ class Settings:
 
     Attributes:
         episodes: How many.
-        operator: scripted, bvh.
+        operator: scripted or motion.
         scene: Name of the scene.
         seed: Of the first episode's scene; the next ones count up.
         task: Name recorded with the episodes.

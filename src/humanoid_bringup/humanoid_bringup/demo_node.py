@@ -52,10 +52,10 @@ class DemoNode(Node):
         self.create_timer(_PERIOD, self._on_timer, clock=ros.steady_clock())
 
     def _declare(self) -> Settings:
-        operator = ros.required(self, "operator", "Operator device: scripted or bvh", kind=str)
+        operator = ros.required(self, "operator", "Operator device: scripted or motion", kind=str)
         job = task.load(ros.required(self, "task", "Task file (YAML) of the scripted operator", kind=str))
         scripted = operator == "scripted"
-        motion = ros.optional(self, "motion", "", "Motion-capture file of the bvh operator")
+        motion = ros.optional(self, "motion", "", "Recording that the motion operator plays")
         return Settings(
             episodes=ros.required(self, "episodes", "How many episodes to collect", 1, 10_000, kind=int),
             operator=operator,

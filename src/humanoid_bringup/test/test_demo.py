@@ -200,7 +200,7 @@ def test_parcel_that_is_dropped_after_all_takes_the_success_back():
 
 def test_motion_capture_has_no_goal_and_succeeds_by_ending():
     system = System(succeeds=False).ready()
-    settings = replace(SETTINGS, has_goal=False, operator="bvh", task="motion_capture")
+    settings = replace(SETTINGS, has_goal=False, operator="motion", task="motion_capture")
     assert [c.outcome for c in run(system, settings)] == [demo.SUCCESS] * 2
 
 

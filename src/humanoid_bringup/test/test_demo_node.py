@@ -135,7 +135,7 @@ def test_a_task_that_is_not_done(cell):
 
 def test_a_capture_is_named_in_the_instruction(cell):
     cell.lifts = False
-    run(cell, operator="bvh", motion="/somewhere/wave.bvh")
+    run(cell, operator="motion", motion="/somewhere/wave.bvh")
     asked = dict(cell.asked)
     assert "wave.bvh" in asked["recorder/start"].instruction
     assert asked["recorder/start"].task == "motion_capture"

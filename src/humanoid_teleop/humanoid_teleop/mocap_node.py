@@ -4,18 +4,19 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from dataclasses import replace
 
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from humanoid_core import config, convert, endpoints, ros
-from humanoid_description.sources import share_folders
 from humanoid_interfaces.msg import ClockSample, StageTrace
 from humanoid_teleop import operator_messages
+from humanoid_teleop.bvh import read_bvh
 from humanoid_teleop.mocap.receiver import Receiver, Source
 from humanoid_teleop.mocap.segments import LivePerson, Sample
-from humanoid_teleop.motion import SkeletonMap
+from humanoid_teleop.motion import SkeletonMap, choose_skeleton, load_skeletons, skeletons_folder, unit_of
+from humanoid_teleop.recorded_operator import stream_mapping
 
 
 class MocapNode(Node):
@@ -25,19 +26,25 @@ class MocapNode(Node):
         super().__init__("mocap")
         # Parameters
         source = Source(
-            protocol=ros.required(self, "protocol", "natnet (OptiTrack) or mvn (Xsens)", kind=str),
+            protocol=ros.required(self, "protocol", "natnet (OptiTrack), mvn (Xsens) or bvh (text)", kind=str),
             address=ros.required(self, "address", "Own address to listen on; empty: all", kind=str),
             port=ros.required(self, "port", "UDP port; 0: the protocol's own", 0, 65535, kind=int),
             multicast=ros.required(self, "multicast", "Group to join; empty: none", kind=str),
             server=ros.required(self, "server", "NatNet server asked for names and time; empty: nobody", kind=str),
+            hierarchy=ros.required(self, "hierarchy", "BVH file with the skeleton of a BVH stream", kind=str),
             server_port=ros.required(self, "server_port", "Its command port", 1, 65535, kind=int),
         )
-        skeleton = ros.required(self, "skeleton", "Mapping: a name in config/motions/streams, or a file", kind=str)
+        skeleton = ros.required(
+            self,
+            "skeleton",
+            "Mapping in config/motions/streams (bvh: skeletons), or a file",
+            kind=str,
+        )
         self._silent_after = ros.required(self, "silent_after", "Without samples [s]", 0.01, 60.0, kind=float)
         trace = ros.required(self, "trace", "Publish when each frame was sent", kind=bool)
         # State
         self._protocol = source.protocol
-        self._person = LivePerson(config.load(SkeletonMap, _mapping(skeleton)), source.protocol)
+        self._person = LivePerson(_mapping(source, skeleton), source.protocol)
         self._engaged = False
         self._last_stamp = self._last_arrival = 0
         # Outputs before inputs
@@ -64,7 +71,7 @@ class MocapNode(Node):
             return
         self._last_stamp = stamp
         self._frames.publish(operator_messages.to_message(frame))
-        if not clock_known:
+        if not clock_known and self._protocol != "bvh":
             device = convert.to_stamp(round(sample.time * 1e9))
             message = ClockSample(clock=self._protocol, device_stamp=device)
             message.header.stamp = convert.to_stamp(stamp)
@@ -102,10 +109,12 @@ class MocapNode(Node):
             self._diagnostics.update(ros.Diagnostics.OK, "streaming", **values)
 
 
-def _mapping(name: str) -> Path:
-    """File of a skeleton mapping by name or path."""
-    folders = [folder / "config" / "motions" / "streams" for folder in share_folders("humanoid_bringup")]
-    return next((found for found in (folder / f"{name}.yaml" for folder in folders) if found.exists()), Path(name))
+def _mapping(source: Source, name: str) -> SkeletonMap:
+    if source.protocol != "bvh":
+        return config.load(SkeletonMap, stream_mapping(name))
+    clip = read_bvh(source.hierarchy)
+    mapping = choose_skeleton(clip, load_skeletons(skeletons_folder()), name)[1]
+    return replace(mapping, metres_per_unit=unit_of(clip, mapping), stature=None)
 
 
 def main() -> None:

@@ -187,7 +187,7 @@ def operator_motion(bvh: Bvh, skeleton: SkeletonMap, start: float = 0.0, duratio
 
     span = slice(first, first + frames)
     tracking_from_file = axes(skeleton.forward, skeleton.up).T
-    scale = skeleton.metres_per_unit or _unit_from_stature(bvh, skeleton)
+    scale = unit_of(bvh, skeleton)
     joint_positions, joint_rotations = bvh.poses()
     joint_positions = scale * joint_positions @ tracking_from_file.T
     floor = joint_positions[..., 2].min()
@@ -242,6 +242,9 @@ def axes(x: np.ndarray, z: np.ndarray) -> np.ndarray:
     return np.column_stack([x, np.cross(z, x), z])
 
 
-def _unit_from_stature(bvh: Bvh, skeleton: SkeletonMap) -> float:
+def unit_of(bvh: Bvh, skeleton: SkeletonMap) -> float:
+    """Length of a file unit [m]."""
+    if skeleton.metres_per_unit is not None:
+        return skeleton.metres_per_unit
     assert skeleton.stature is not None
     return float(skeleton.stature / np.ptp(bvh.rest_positions() @ skeleton.up / np.linalg.norm(skeleton.up)))

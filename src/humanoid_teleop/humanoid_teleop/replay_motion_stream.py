@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recorded operators: the frames of a bag's operator/frame, or those that a BVH clip makes when it is played."""
+"""Recorded operators: the frames of a bag's operator/frame, or those that a clip makes when it is played."""
 
 from __future__ import annotations
 
@@ -7,14 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import rosbag2_py
-from rclpy.serialization import deserialize_message
 
-from humanoid_core import endpoints
 from humanoid_core.errors import ConfigError, MessageError
-from humanoid_interfaces.msg import OperatorFrame as OperatorFrameMessage
-from humanoid_teleop import motion, operator_messages
-from humanoid_teleop.bvh import read_bvh
+from humanoid_teleop import recorded_operator
 from humanoid_teleop.operator import OperatorFrame
 from humanoid_teleop.playback import Playback
 
@@ -28,7 +23,7 @@ class Source:
     """What is replayed, and how.
 
     Attributes:
-        path: A bag (folder or file) or a BVH file.
+        path: A bag (folder or file), a BVH file or a CSV export of Motive.
         topic: Of the operator frames in a bag; "": the only one of that type.
         engage: "recorded": as the person held the dead-man; "always": from ENGAGE_AFTER on. A clip has no dead-man.
         skeleton: Mapping of a clip; "": by its joint names.
@@ -55,17 +50,14 @@ def read(source: Source) -> list[OperatorFrame]:
         ConfigError, MessageError: it is neither a bag with operator frames nor a clip; found and expected are named.
     """
     if not source.path.exists():
-        raise ConfigError(source.path, "", "no such file", "a bag with operator/frame, or a BVH file")
-    if source.path.suffix.lower() == ".bvh":
+        raise ConfigError(source.path, "", "no such file", "a bag with operator/frame, a BVH or a CSV file")
+    if source.path.suffix.lower() in recorded_operator.CLIPS:
         return _play(source)
     return _read_bag(source)
 
 
 def _play(source: Source) -> list[OperatorFrame]:
-    clip = read_bvh(str(source.path))
-    skeletons = motion.load_skeletons(source.skeletons or motion.skeletons_folder())
-    _, skeleton = motion.choose_skeleton(clip, skeletons, source.skeleton)
-    person = motion.operator_motion(clip, skeleton, source.start, source.duration)
+    person = recorded_operator.load(source.path, source.skeleton, source.skeletons, source.start, source.duration)
     course = Playback(person.duration, source.speed, loop=False, engage_after=ENGAGE_AFTER, join=JOIN)
     end = course.engage_after + course.join + person.duration / source.speed
     frames = []
@@ -76,48 +68,13 @@ def _play(source: Source) -> list[OperatorFrame]:
 
 
 def _read_bag(source: Source) -> list[OperatorFrame]:
-    reader = rosbag2_py.SequentialReader()
-    try:
-        reader.open_uri(str(source.path))
-    except RuntimeError as error:
-        raise ConfigError(source.path, "", error, "a bag with operator/frame, or a BVH file") from error
-    types = {topic.name: topic.type for topic in reader.get_all_topics_and_types()}
-    topic = _topic(source, types)
-    reader.set_filter(rosbag2_py.StorageFilter(topics=[topic]))
-    frames = []
-    while reader.has_next():
-        message = deserialize_message(reader.read_next()[1], OperatorFrameMessage)
-        frames.append(operator_messages.from_message(message))
-    frames.sort(key=lambda frame: frame.stamp)
-    if frames:
-        first = frames[0].stamp + round(source.start * 1e9)
-        last = first + round(source.duration * 1e9) if source.duration > 0.0 else frames[-1].stamp
-        frames = [frame for frame in frames if first <= frame.stamp <= last]
-    if len(frames) < 2:
-        raise MessageError(f"{source.path}: {topic}", f"{len(frames)} frames in the span asked for", "2 at least")
+    frames = recorded_operator.bag_frames(source.path, source.topic, source.start, source.duration)
     if source.engage == "always":
         held = frames[0].stamp + round(ENGAGE_AFTER * 1e9)
         frames = [_engaged(frame, frame.stamp >= held) for frame in frames]
     elif not any(frame.left.engaged or frame.right.engaged for frame in frames):
-        raise MessageError(
-            f"{source.path}: {topic}", "a dead-man that nobody holds", "one that is held, or --engage always"
-        )
+        raise MessageError(str(source.path), "a dead-man that nobody holds", "one that is held, or --engage always")
     return frames
-
-
-def _topic(source: Source, types: dict[str, str]) -> str:
-    wanted = endpoints.OPERATOR_FRAME.type
-    known = ", ".join(f"{name} ({kind})" for name, kind in sorted(types.items())) or "no topics"
-    if source.topic:
-        name = source.topic if source.topic.startswith("/") else f"/{source.topic}"
-        if types.get(name) != wanted:
-            raise ConfigError(source.path, name, known, f"a topic of type {wanted}")
-        return name
-    fitting = [name for name, kind in types.items() if kind == wanted]
-    if len(fitting) != 1:
-        expected = f"one topic of type {wanted}" + (" (choose it with --topic)" if fitting else "")
-        raise ConfigError(source.path, endpoints.OPERATOR_FRAME.name, known, expected)
-    return fitting[0]
 
 
 def _engaged(frame: OperatorFrame, engaged: bool) -> OperatorFrame:

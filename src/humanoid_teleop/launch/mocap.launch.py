@@ -14,9 +14,16 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
             DeclareLaunchArgument("params", default_value=ours, description="Addresses and ports"),
-            DeclareLaunchArgument("protocol", choices=["natnet", "mvn"], description="OptiTrack NatNet or Xsens MVN"),
             DeclareLaunchArgument(
-                "skeleton", description="Which segment is which body part: motive, mvn, or a file like theirs"
+                "protocol", choices=["natnet", "mvn", "bvh"], description="OptiTrack NatNet, Xsens MVN, lines of BVH"
+            ),
+            DeclareLaunchArgument(
+                "hierarchy", default_value="", description="BVH file with the skeleton of protocol:=bvh"
+            ),
+            DeclareLaunchArgument(
+                "skeleton",
+                default_value="",
+                description="Which segment is which body part: motive, mvn, a file like theirs; empty for bvh",
             ),
             DeclareLaunchArgument(
                 "trace",
@@ -33,6 +40,7 @@ def generate_launch_description() -> LaunchDescription:
                     LaunchConfiguration("params"),
                     {
                         "protocol": ParameterValue(LaunchConfiguration("protocol"), value_type=str),
+                        "hierarchy": ParameterValue(LaunchConfiguration("hierarchy"), value_type=str),
                         "skeleton": ParameterValue(LaunchConfiguration("skeleton"), value_type=str),
                         "trace": ParameterValue(LaunchConfiguration("trace"), value_type=bool),
                     },

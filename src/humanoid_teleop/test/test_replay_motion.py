@@ -21,7 +21,7 @@ from std_msgs.msg import String
 import humanoid_description
 from humanoid_core import convert
 from humanoid_core.errors import HumanoidError
-from humanoid_teleop import replay_motion, replay_motion_measures
+from humanoid_teleop import recorded_operator, replay_motion, replay_motion_measures
 from humanoid_teleop import replay_motion_stream as stream
 from humanoid_teleop.operator import SIDES, Hand, OperatorFrame
 from humanoid_teleop.replay_motion_track import retarget
@@ -150,7 +150,7 @@ def test_errors_name_file_topic_and_what_was_expected(bag, frames, tmp_path):
             replay_motion.main(["--out", str(tmp_path / "out"), *arguments])
         return str(ended.value.code)
 
-    assert "nowhere: found no such file, expected a bag with operator/frame, or a BVH file" in error("nowhere")
+    assert "nowhere: found no such file, expected a bag with operator/frame, a BVH or a CSV file" in error("nowhere")
     assert "/other" in error(str(bag), "--topic", "other")
     assert "/somewhere/operator/frame (humanoid_interfaces/msg/OperatorFrame)" in error(str(bag), "--topic", "other")
     idle = [OperatorFrame(frame.stamp, positions=frame.positions, validity=frame.validity) for frame in frames]
@@ -158,7 +158,7 @@ def test_errors_name_file_topic_and_what_was_expected(bag, frames, tmp_path):
     assert "found a dead-man that nobody holds, expected one that is held, or --engage always" in error(
         str(tmp_path / "idle")
     )
-    assert "found 0 frames in the span asked for, expected 2 at least" in error(str(bag), "--start", "60")
+    assert "found 0 operator frames in the span asked for, expected 2 at least" in error(str(bag), "--start", "60")
     (tmp_path / "text.mcap").write_text("no bag")
     assert f"{tmp_path / 'text.mcap'}: found" in error(str(tmp_path / "text.mcap"))
     assert "unknown settings" in error(str(bag), "--set", "speedy=1")
@@ -172,11 +172,11 @@ def test_errors_name_file_topic_and_what_was_expected(bag, frames, tmp_path):
 def test_bag_of_two_operators_asks_which(frames, tmp_path):
     folder = tmp_path / "two"
     webvr_recording.write_bag(folder, frames[:2])
-    kind = stream.endpoints.OPERATOR_FRAME.type
+    kind = recorded_operator.endpoints.OPERATOR_FRAME.type
     types = {"/a/operator/frame": kind, "/b/operator/frame": kind}
     with pytest.raises(HumanoidError, match="choose it with --topic"):
-        stream._topic(stream.Source(folder), types)
-    assert stream._topic(stream.Source(folder, topic="b/operator/frame"), types) == "/b/operator/frame"
+        recorded_operator._topic(folder, "", types)
+    assert recorded_operator._topic(folder, "b/operator/frame", types) == "/b/operator/frame"
 
 
 # --- measures ---

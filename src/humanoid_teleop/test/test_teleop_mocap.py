@@ -306,3 +306,45 @@ def udp_packets(path: Path) -> Iterator[tuple[int, bytes]]:
                 udp = 14 + 4 * (ethernet[14] & 15)
                 yield struct.unpack_from(">H", ethernet, udp)[0], ethernet[udp + 8 :]
         at += length
+
+
+# --- BVH lines ---
+
+STICK = """HIERARCHY
+ROOT hips
+{
+    OFFSET 0 0 0
+    CHANNELS 6 Xposition Yposition Zposition Yrotation Xrotation Zrotation
+    JOINT head
+    {
+        OFFSET 0 60 0
+        CHANNELS 3 Yrotation Xrotation Zrotation
+        End Site
+        {
+            OFFSET 0 20 0
+        }
+    }
+}
+MOTION
+Frames: 1
+Frame Time: 0.01
+0 100 0 0 0 0 0 0 0
+"""
+
+
+def test_lines_of_bvh_over_udp_move_the_skeleton(receive, tmp_path: Path) -> None:
+    (tmp_path / "stick.bvh").write_text(STICK)
+    receiver, taken = receive(protocol="bvh", port=free_port(), hierarchy=str(tmp_path / "stick.bvh"))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as suit:
+        suit.connect(("127.0.0.1", receiver.port))
+        for line in ("1 2 3", "word 100 0 0 0 0 0 0 0 0", "0 nan 0 0 0 0 0 0 0", "10 100 0 90 0 0 0 0 0"):
+            suit.send(line.encode())
+        suit.send(b"0 person 10 100 0 0 0 90 0 0 0 ||")
+        (plain, _, known), (named, _, _) = (taken.get(timeout=20) for _ in range(2))
+    assert not known
+    assert sum(receiver.refused.values()) == 3
+    assert set(plain.segments) == {"hips", "head"}
+    np.testing.assert_allclose(plain.segments["head"].position, [10, 160, 0], atol=1e-9)
+    np.testing.assert_allclose(plain.segments["hips"].rotation, [0, np.sqrt(0.5), 0, np.sqrt(0.5)], atol=1e-9)
+    np.testing.assert_allclose(named.segments["head"].position, [-50, 100, 0], atol=1e-9)  # leant to the left
+    assert named.counter == plain.counter + 1

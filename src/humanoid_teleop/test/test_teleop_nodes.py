@@ -17,7 +17,7 @@ from std_srvs.srv import Trigger
 from humanoid_core import convert, endpoints, ros
 from humanoid_core.errors import ConfigError, HumanoidError
 from humanoid_teleop import operator_messages
-from humanoid_teleop.bvh_player_node import BvhPlayerNode
+from humanoid_teleop.motion_player_node import MotionPlayerNode
 from humanoid_teleop.operator import TRACKED, Hand
 from humanoid_teleop.retargeting_node import RetargetingNode
 
@@ -146,7 +146,7 @@ def player_arguments(clip, **changes) -> list[str]:
 
 
 def test_a_clip_is_played_when_started_and_let_go_at_its_end(make_bench, clip):
-    bench = make_bench(player_arguments(clip), BvhPlayerNode)
+    bench = make_bench(player_arguments(clip), MotionPlayerNode)
     frames = bench.listen(endpoints.OPERATOR_FRAME)
     client = ros.client(bench.probe, endpoints.OPERATOR_START)
     bench.until(lambda: len(frames) > 5, advance=True)
@@ -169,7 +169,7 @@ def test_a_clip_is_played_when_started_and_let_go_at_its_end(make_bench, clip):
 
 
 def test_half_the_speed_takes_twice_the_time(make_bench, clip):
-    bench = make_bench(player_arguments(clip, speed=0.5, autostart="true"), BvhPlayerNode)
+    bench = make_bench(player_arguments(clip, speed=0.5, autostart="true"), MotionPlayerNode)
     frames = bench.listen(endpoints.OPERATOR_FRAME)
     bench.until(lambda: any(frame.left_hand.engaged for frame in frames), advance=True)
     bench.until(lambda: not frames[-1].left_hand.engaged, advance=True)
@@ -179,7 +179,7 @@ def test_half_the_speed_takes_twice_the_time(make_bench, clip):
 
 def test_a_file_that_is_not_there_ends_the_node(make_bench, clip):
     with pytest.raises(HumanoidError, match="nowhere"):
-        make_bench(player_arguments((clip[0].parent / "nowhere.bvh", clip[1])), BvhPlayerNode)
+        make_bench(player_arguments((clip[0].parent / "nowhere.bvh", clip[1])), MotionPlayerNode)
 
 
 # --- retargeting ---

@@ -37,9 +37,9 @@ def test_retargeting():
 @pytest.mark.parametrize(
     ("node", "of_the_launch_file"),
     [
-        ("bvh_player", {"file", "skeletons"}),
+        ("motion_player", {"file", "skeletons"}),
         ("webxr", {"port", "task", "instruction", "trace"}),
-        ("mocap", {"protocol", "skeleton", "trace"}),
+        ("mocap", {"protocol", "hierarchy", "skeleton", "trace"}),
         ("handheld", {"device"}),
         ("dynamixel", set()),
         ("policy", set()),

@@ -13,7 +13,8 @@ from typing import Literal, Protocol
 
 from humanoid_core.errors import HumanoidError
 from humanoid_core.two_way import TwoWayClock
-from humanoid_teleop.mocap import mvn, natnet
+from humanoid_teleop.bvh import read_bvh
+from humanoid_teleop.mocap import bvh_stream, mvn, natnet
 from humanoid_teleop.mocap.segments import Sample, StreamError
 
 LARGEST = 65_535  # [bytes] of a UDP datagram
@@ -29,20 +30,22 @@ class Source:
     """Where a stream comes from.
 
     Attributes:
-        protocol: "natnet" or "mvn".
+        protocol: "natnet", "mvn" or "bvh".
         address: To listen on.
         port: UDP port of the data; 0: the protocol's own.
         multicast: Group to join; empty: none.
         server: Host that is asked for names, version and its time (NatNet); empty: nobody is.
         server_port: Its command port.
+        hierarchy: BVH file with the skeleton that a BVH stream moves.
     """
 
-    protocol: Literal["natnet", "mvn"]
+    protocol: Literal["natnet", "mvn", "bvh"]
     address: str = ""
     port: int = 0
     multicast: str = ""
     server: str = ""
     server_port: int = natnet.COMMAND_PORT
+    hierarchy: str = ""
 
 
 class _Reader(Protocol):
@@ -59,19 +62,19 @@ class Receiver:
 
     Raises:
         ReceiverError: the address or port cannot be had.
+        BvhError: the hierarchy cannot be read.
     """
 
     def __init__(self, source: Source, take: Callable[[Sample, int, bool], None]) -> None:
         self._source, self._take = source, take
         self._natnet = natnet.NatNetReader()
-        self._reader: _Reader = self._natnet if source.protocol == "natnet" else mvn.MvnReader()
+        self._reader, own_port = self._protocol(source)
         self.clock = TwoWayClock()
         self.refused: dict[str, int] = {}  # why -> how often
         self.lost = 0
         self._last: int | None = None
         self._stopped = threading.Event()
-        port = source.port or (natnet.DATA_PORT if source.protocol == "natnet" else mvn.PORT)
-        self._socket = _listen(source, port)
+        self._socket = _listen(source, source.port or own_port)
         self.port = int(self._socket.getsockname()[1])
         self._threads = [threading.Thread(target=self._receive, args=(self._socket,), daemon=True)]
         self._asking: socket.socket | None = None
@@ -85,6 +88,14 @@ class Receiver:
             ]
         for thread in self._threads:
             thread.start()
+
+    def _protocol(self, source: Source) -> tuple[_Reader, int]:
+        """Reader and usual port."""
+        if source.protocol == "natnet":
+            return self._natnet, natnet.DATA_PORT
+        if source.protocol == "mvn":
+            return mvn.MvnReader(), mvn.PORT
+        return bvh_stream.BvhReader(read_bvh(source.hierarchy)), bvh_stream.PORT
 
     def stop(self) -> None:
         """End the threads and close the sockets."""

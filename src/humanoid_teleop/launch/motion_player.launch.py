@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A motion-capture file as the operator."""
+"""A recorded person as the operator."""
 
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
@@ -10,10 +10,10 @@ from launch_ros.substitutions import FindPackageShare
 
 
 def generate_launch_description() -> LaunchDescription:
-    ours = PathJoinSubstitution([FindPackageShare("humanoid_teleop"), "config", "bvh_player.yaml"])
+    ours = PathJoinSubstitution([FindPackageShare("humanoid_teleop"), "config", "motion_player.yaml"])
     return LaunchDescription(
         [
-            DeclareLaunchArgument("file", description="BVH file"),
+            DeclareLaunchArgument("file", description="BVH file, CSV export of Motive, or bag"),
             DeclareLaunchArgument("params", default_value=ours, description="Speed, span and timing"),
             DeclareLaunchArgument(
                 "autostart",
@@ -29,8 +29,8 @@ def generate_launch_description() -> LaunchDescription:
             ),
             Node(
                 package="humanoid_teleop",
-                executable="bvh_player",
-                name="bvh_player",
+                executable="motion_player",
+                name="motion_player",
                 output="screen",
                 parameters=[
                     LaunchConfiguration("params"),

@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operator device that plays a motion-capture file: operator/frame."""
+"""Operator device that plays a recorded person, BVH, CSV or a bag: operator/frame."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from humanoid_core import convert, endpoints, ros
 from humanoid_interfaces.msg import StageTrace
-from humanoid_teleop import motion, operator_messages
-from humanoid_teleop.bvh import read_bvh
+from humanoid_teleop import operator_messages, recorded_operator
 from humanoid_teleop.playback import Place, Playback
 
 
-class BvhPlayerNode(Node):
-    """Plays a clip when started, and streams the person standing in its first pose until then."""
+class MotionPlayerNode(Node):
+    """Plays a recording when started, and streams the person standing in its first pose until then."""
 
     def __init__(self) -> None:
-        super().__init__("bvh_player")
+        super().__init__("motion_player")
         # Parameters
-        file = ros.required(self, "file", "BVH file", kind=str)
+        file = ros.required(self, "file", "BVH file, CSV export of Motive, or bag with operator/frame", kind=str)
         skeleton = ros.required(
             self, "skeleton", "Skeleton mapping; empty: the one that fits the file's joints", kind=str
         )
@@ -40,11 +40,7 @@ class BvhPlayerNode(Node):
         autostart = ros.required(self, "autostart", "Start at once, not when operator/start is called", kind=bool)
         trace = ros.required(self, "trace", "Publish when each frame was sent", kind=bool)
         # State
-        clip = read_bvh(file)
-        name, mapping = motion.choose_skeleton(
-            clip, motion.load_skeletons(folder or motion.skeletons_folder()), skeleton
-        )
-        self._motion = motion.operator_motion(clip, mapping, start, duration)
+        self._motion = recorded_operator.load(Path(file), skeleton, folder, start, duration)
         self._playback = Playback(self._motion.duration, speed, loop, engage_after, join)
         self._started: int | None = None  # ROS time [ns]
         self._waiting = autostart
@@ -57,10 +53,8 @@ class BvhPlayerNode(Node):
         self._diagnostics = ros.Diagnostics(self)
         ros.service(self, endpoints.OPERATOR_START, self._on_start)
         ros.service(self, endpoints.OPERATOR_STOP, self._on_stop)
-        self.create_timer(1.0 / (rate or speed / clip.frame_time), self._on_timer)
-        self.get_logger().info(
-            f"{file}: skeleton {name}, {self._motion.duration:.2f} s at {1.0 / clip.frame_time:.1f} Hz"
-        )
+        self.create_timer(1.0 / (rate or speed / self._motion.frame_time), self._on_timer)
+        self.get_logger().info(f"{file}: {self._motion.duration:.2f} s at {1.0 / self._motion.frame_time:.1f} Hz")
 
     def _on_start(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._waiting, self._started = True, None
@@ -101,4 +95,5 @@ class BvhPlayerNode(Node):
 
 
 def main() -> None:
-    ros.run(BvhPlayerNode)
+    """Run the node."""
+    ros.run(MotionPlayerNode)
