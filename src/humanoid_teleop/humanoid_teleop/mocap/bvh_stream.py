@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A live stream of BVH frames: one UDP datagram of text with the values of a MOTION line, as suits broadcast them.
 
-Perception Neuron's software sends such lines ("0 name v1 v2 ... ||"); whatever writes a BVH file can. The hierarchy that
-says what the values are is not in the stream: it comes from a BVH file that the same software exported.
+Perception Neuron's software sends such lines ("0 name v1 v2 ... ||"); whatever writes a BVH file can. The hierarchy
+that says what the values are is not in the stream: it comes from a BVH file that the same software exported.
 """
 
 from __future__ import annotations
