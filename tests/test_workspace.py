@@ -29,6 +29,7 @@ KEYS = {
     "cv2": "python3-opencv",
     "daqp": None,
     "foxglove": None,
+    "h5py": "python3-h5py",
     "hypothesis": "python3-hypothesis",
     "jinja2": "python3-jinja2",
     "lz4": "mcap-ros2-support",  # brings it
@@ -36,11 +37,13 @@ KEYS = {
     "matplotlib": "python3-matplotlib",
     "mcap": "mcap-ros2-support",  # brings it
     "mcap_ros2": "mcap-ros2-support",
+    "moveit": "moveit_py",
     "mujoco": "python3-mujoco-pip",
     "numba": "python3-numba",
     "numpy": "python3-numpy",
     "PIL": "python3-pil",
     "psutil": "python3-psutil",
+    "pyarrow": None,
     "rosbags": "python3-rosbags-pip",
     "scipy": "python3-scipy",
     "websockets": "python3-websockets",

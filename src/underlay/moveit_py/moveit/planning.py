@@ -46,7 +46,7 @@ class PlanRequestParameters:
     """
 
     def __init__(self, moveit_py: MoveItPy, ns: str) -> None:
-        given = moveit_py._config.get(ns, {}).get("plan_request_params", {})
+        given = (moveit_py._config.get(ns, {}) if ns else moveit_py._config).get("plan_request_params", {})
         self.planner_id: str = given.get("planner_id", "")
         self.planning_pipeline: str = given.get("planning_pipeline", "")
         self.planning_attempts: int = given.get("planning_attempts", 1)
@@ -205,7 +205,9 @@ class PlanningComponent:
         with self._moveit.get_planning_scene_monitor().read_only() as scene:
             snapshot = copy.copy(planning_scene or scene)
         pipeline = self._moveit._pipeline(parameters.planning_pipeline)
-        settings = pipeline["planner_configs"][parameters.planner_id or f"{self.planning_group_name}_default"]
+        settings = pipeline["planner_configs"][
+            parameters.planner_id or pipeline[self.planning_group_name]["default_planner_config"]
+        ]
         response = MotionPlanResponse(None, 0.0, MoveItErrorCodes(), start, parameters.planner_id)
         result = self._plan(parameters, snapshot, start, pipeline, settings, begin + parameters.planning_time)
         if isinstance(result, int):

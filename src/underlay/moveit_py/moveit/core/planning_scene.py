@@ -46,7 +46,9 @@ class PlanningScene:
         self._attached: dict[str, Attached] = {}
         self._padding = 0.0
         self._version = _Version()  # another one after every change
-        self._cache: dict[str, tuple[_Version, float, Collisions]] = {}  # by group; shared with copies
+        self._cache: dict[
+            tuple[str, float], tuple[_Version, Collisions]
+        ] = {}  # by group and padding; shared with copies
 
     def __copy__(self) -> PlanningScene:
         other = PlanningScene(self.robot_model)
@@ -136,11 +138,11 @@ class PlanningScene:
     # --- what touches ---
 
     def _collisions(self, group: str, padding: float, matrix: AllowedCollisionMatrix | None = None) -> Collisions:
-        kept = self._cache.get(group)
-        same = kept is not None and kept[:2] == (self._version, padding) and matrix is None
-        if kept and same and self.allowed_collision_matrix._entries == kept[2].entries:
-            kept[2].strict()
-            return kept[2]
+        kept = self._cache.get((group, padding))
+        same = kept is not None and kept[0] is self._version and matrix is None
+        if kept and same and self.allowed_collision_matrix._entries == kept[1].entries:
+            kept[1].strict()
+            return kept[1]
         if self._links is None:
             self._links = link_shapes(self.robot_model)
         found = self.robot_model.get_joint_model_group(group)
@@ -150,7 +152,7 @@ class PlanningScene:
         allowed = self.allowed_collision_matrix if matrix is None else matrix
         made = Collisions(self.robot_model, self._links, self._world, self._attached, allowed, columns, padding)
         if matrix is None:
-            self._cache[group] = (self._version, padding, made)
+            self._cache[group, padding] = (self._version, made)
         return made
 
     def is_state_colliding(
