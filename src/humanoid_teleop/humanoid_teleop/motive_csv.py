@@ -2,7 +2,8 @@
 """CSV exports of OptiTrack Motive (format 1.2x): skeleton bones and rigid bodies, frame by frame.
 
 Format: https://docs.optitrack.com/motive/data-export/data-export-csv. A line of settings; then lines that say for each
-column its type, name, id and property (rotation or position); the line of axes, which begins with "Frame"; then the frames.
+column its type, name, id and property (rotation or position); the line of axes, which begins with "Frame"; then the
+frames.
 """
 
 from __future__ import annotations
