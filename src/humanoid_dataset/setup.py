@@ -22,6 +22,7 @@ setup(
         "console_scripts": [
             "catalogue = humanoid_dataset.catalogue_cli:main",
             "check = humanoid_dataset.check:main",
+            "export = humanoid_dataset.export:main",
             "report = humanoid_dataset.report:main",
         ]
     },
