@@ -27,16 +27,16 @@ class Joints:
 
 @dataclass(frozen=True)
 class Video:
-    """How pictures are encoded; `gop` is the number of frames between key frames."""
+    """How pictures are encoded: constant quantiser `qp`, a key frame each `gop` frames."""
 
     codec: str = "libx264"
     preset: str = "ultrafast"
-    crf: int = 23
+    qp: int = 24
     gop: int = 10
 
     def __post_init__(self) -> None:
-        if not 1 <= self.gop <= 1000 or not 0 <= self.crf <= 63:
-            raise ValueError(f"gop {self.gop}, crf {self.crf}: expected 1 to 1000 and 0 to 63")
+        if not 1 <= self.gop <= 1000 or not 0 <= self.qp <= 63:
+            raise ValueError(f"gop {self.gop}, qp {self.qp}: expected 1 to 1000 and 0 to 63")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from humanoid_dataset.rows import Rows, bag_of
 from humanoid_dataset.statistics import Statistics
 
 _FORMAT = "yuvj420p"  # as JPEGs have it: full range
-_SAMPLED = 40  # frames of each video that statistics look at ...
+_SAMPLED = 30  # frames of each video that statistics look at ...
 _SMALL = (64, 48)  # ... at this size
 _RAW = {"rgb8": "rgb24", "bgr8": "bgr24", "mono8": "gray", "rgba8": "rgba", "bgra8": "bgra"}
 
@@ -69,7 +69,7 @@ class CameraVideo:
 
     def _encode(self, frame: VideoFrame) -> None:
         if self._stream is None:
-            options = {"preset": self._video.preset, "crf": str(self._video.crf), "g": str(self._video.gop)}
+            options = {"preset": self._video.preset, "qp": str(self._video.qp), "g": str(self._video.gop)}
             options["tune"] = "zerolatency"  # no delay to fill and empty: a tenth cheaper
             self._stream = cast(
                 av.VideoStream, self._container.add_stream(self._video.codec, rate=self._fps, options=options)
@@ -82,7 +82,7 @@ class CameraVideo:
                 f"{self.path.name}: found a picture of {frame.width}x{frame.height} after {self.size[::-1]}"
             )
         if self._next % self._every == 0:
-            small = frame.reformat(*_SMALL, format="rgb24").to_ndarray()
+            small = frame.reformat(*_SMALL, format="rgb24", interpolation="FAST_BILINEAR").to_ndarray()
             self.statistics.add(small.reshape(-1, 3) / 255.0)
         frame.pict_type = PictureType.NONE
         frame.time_base = Fraction(1, self._fps)
