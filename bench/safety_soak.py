@@ -32,7 +32,8 @@ _JUDGED = ("_native*.so", "limiter.py", "native.py", "body_model.py", "surroundi
 def soak(steps: int, seconds: float) -> bool:
     """Run; whether no limit was broken."""
     cases = [Case.of(path, rate) for path in robot_files() for rate in RATES]
-    rounds, wall, tallies = _before(len(cases))
+    digest = _digest()  # once: files may change while this runs
+    rounds, wall, tallies = _before(digest, len(cases))
     begin = time.monotonic()
     while sum(tally.steps for tally in tallies) < steps and time.monotonic() - begin < seconds:
         for number, (case, tally) in enumerate(zip(cases, tallies), rounds * len(cases) + 1):
@@ -40,7 +41,7 @@ def soak(steps: int, seconds: float) -> bool:
             commands = ours(case, requests_of(case, ROUND, number), np.random.default_rng(number))
             tally.add(case, commands, time.process_time() - start)
         rounds += 1
-        _keep(cases, tallies, rounds, wall + time.monotonic() - begin)
+        _keep(digest, cases, tallies, rounds, wall + time.monotonic() - begin)
     return not any(tally.violations for tally in tallies)
 
 
@@ -51,17 +52,17 @@ def _digest() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
-def _before(cases: int) -> tuple[int, float, list[Tally]]:
+def _before(digest: str, cases: int) -> tuple[int, float, list[Tally]]:
     """Rounds, seconds and tallies of the soak so far."""
     said = json.loads(JSON.read_text(encoding="utf-8")) if JSON.exists() else {}
-    if said.get("digest") != _digest():
+    if said.get("digest") != digest:
         return 0, 0.0, [Tally() for _ in range(cases)]
     rows = [{name: row[name] for name in Tally.__dataclass_fields__} for row in said["rows"][:-1]]
     tallies = [Tally(**{**row, "broken": Counter(row["broken"]), "pair": tuple(row["pair"])}) for row in rows]
     return said["rounds"], said["wall_seconds"], tallies
 
 
-def _keep(cases: list[Case], tallies: list[Tally], rounds: int, seconds: float) -> None:
+def _keep(digest: str, cases: list[Case], tallies: list[Tally], rounds: int, seconds: float) -> None:
     """Table and JSON of what was seen so far."""
     total = tallies[0]
     for tally in tallies[1:]:
@@ -70,7 +71,7 @@ def _keep(cases: list[Case], tallies: list[Tally], rounds: int, seconds: float) 
         {"robot": case.robot.config.name, "rate": case.rate, **vars(tally)} for case, tally in zip(cases, tallies)
     ]
     rows.append({"robot": "all", "rate": None, **vars(total)})
-    said = {"machine": machine(), "digest": _digest(), "rounds": rounds, "wall_seconds": seconds, "rows": rows}
+    said = {"machine": machine(), "digest": digest, "rounds": rounds, "wall_seconds": seconds, "rows": rows}
     JSON.parent.mkdir(parents=True, exist_ok=True)
     JSON.write_text(json.dumps(said, indent=1), encoding="utf-8")
     JSON.with_suffix(".txt").write_text(table(rows), encoding="utf-8")
