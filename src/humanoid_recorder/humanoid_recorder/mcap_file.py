@@ -265,8 +265,14 @@ class McapFile:
                 self._close_chunk(chunk)
 
     def sync(self) -> None:
-        """Have the disk store what was written."""
+        """Have the disk store what was written, and its pages of memory serve again for what comes next.
+
+        New pages for each episode cost more than everything else about writing it (here a third of the recorder's CPU),
+        and push out what other processes have cached.
+        """
+        written = self.offset
         os.fdatasync(self._fd)
+        os.posix_fadvise(self._fd, 0, written, os.POSIX_FADV_DONTNEED)
 
     def add_metadata(self, name: str, values: dict[str, str]) -> None:
         """Append a metadata record."""

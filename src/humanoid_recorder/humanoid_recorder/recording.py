@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 
 from humanoid_recorder.counters import TopicCounter
@@ -17,7 +18,7 @@ from humanoid_recorder.writers import BagWriter
 
 _DRAIN_PERIOD = 0.02  # [s]; a 22 MB/s load brings half a megabyte in that time
 _CHECK_PERIOD = 0.5  # [s]
-_BATCH = 8 << 20  # most that the writer takes at once [bytes]: what waits can still give way to what matters more
+_BATCH = 1 << 20  # most that the writer takes at once [bytes]: what waits can still give way to what matters more
 # What gives way, and from which share of the queue on, where the disk does not keep up. Everything else may fill the
 # whole queue, and then pushes these out of it.
 _SHED = {"preview": 0.5, "image": 0.75, "cloud": 0.75}
@@ -75,10 +76,13 @@ class Recording:
         self._no_room = False
         self._counters: dict[str, TopicCounter] = {}
         self._declared: set[str] = set()  # topics that the writer knows
-        self._labels_written = -1
         self._stop = threading.Event()
         write_episode(staging.path, episode, durable=False)  # the writer thread sees to the disk: a start must not wait
-        self._threads = [threading.Thread(target=self._write_loop, name="bag writer")]
+        self._sidecar = threading.Lock()  # around episode.yaml while recording
+        self._threads = [
+            threading.Thread(target=self._write_loop, name="bag writer"),
+            threading.Thread(target=self._keep_sidecar, name="bag sidecar"),
+        ]
         if sync_period > 0:
             self._threads.append(threading.Thread(target=self._sync_loop, args=(sync_period,), name="bag sync"))
         for thread in self._threads:
@@ -230,8 +234,8 @@ class Recording:
             thread.join()
 
     def _write_loop(self) -> None:
-        since_check = _CHECK_PERIOD  # the first round stores the sidecar that the start only wrote
-        stopping, first = False, True
+        since_check = 0.0
+        stopping = False
         while not stopping:
             stopping = self._stop.wait(_DRAIN_PERIOD)
             try:
@@ -240,8 +244,7 @@ class Recording:
                 since_check += _DRAIN_PERIOD
                 if since_check >= _CHECK_PERIOD:
                     since_check = 0.0
-                    self._check(first)
-                    first = False
+                    self._check()
             except StorageError as error:
                 if not self._make_room(error):
                     return
@@ -268,31 +271,44 @@ class Recording:
                 self.counter(sample.state).dropped += 1
             self._queue.clear()
 
-    def _check(self, first: bool) -> None:
-        """What needs no haste: is the folder there, annotations into the sidecar (a crash keeps them), free space."""
+    def _check(self) -> None:
+        """What needs no haste: is the folder there, free space."""
         if self.staging.gone():
             self._restore()
-        labels = len(self.labels)
-        try:
-            if labels > self._labels_written:
-                write_episode(self.staging.path, dataclasses.replace(self.episode, annotations=list(self.labels)))
-                self._labels_written = labels
-            if first:
-                self.staging.sync()
-                self.staging.reserve(self._reserve_bytes)
+        with suppress(StorageError):  # messages still come through; the next check, or the end, tries again
             self.disk_full |= free_bytes(self.staging.path) < self._disk_floor
-        except StorageError as error:
-            if first:
-                self.events.append(f"no room to spare: {error}")
-                self.disk_full = True  # else: messages still come through; the next check, or the end, tries again
 
     def _restore(self) -> None:
         """Somebody took the folder away: make it anew with everything that was written."""
-        self.staging.restore()
-        self._writer.restore()
-        self._labels_written = -1
-        write_episode(self.staging.path, self.episode)
+        with self._sidecar:
+            self.staging.restore()
+            self._writer.restore()
+            write_episode(self.staging.path, dataclasses.replace(self.episode, annotations=list(self.labels)))
         self.events.append("the folder was removed or moved while recording, and has been made anew")
+
+    def _keep_sidecar(self) -> None:
+        """Annotations into the sidecar (a crash keeps them), first of all what the start only wrote, and the reserve.
+
+        Each of these waits for the disk, which the writer must not.
+        """
+        first, written = True, -1
+        while first or not self._stop.wait(_CHECK_PERIOD):
+            labels = len(self.labels)
+            try:
+                with self._sidecar:
+                    if labels > written:
+                        write_episode(
+                            self.staging.path, dataclasses.replace(self.episode, annotations=list(self.labels))
+                        )
+                        written = labels
+                    if first:
+                        self.staging.sync()
+                        self.staging.reserve(self._reserve_bytes)
+            except (StorageError, OSError) as error:
+                if first:
+                    self.events.append(f"no room to spare: {error}")
+                    self.disk_full = True
+            first = False
 
     def _drain(self) -> None:
         while True:
@@ -321,6 +337,7 @@ class Recording:
             finally:
                 with self._lock:
                     self._queue.extendleft(reversed(batch))
+            self._writer.flush_due()  # a disk that is too slow never lets the queue run empty
 
     def _sync_loop(self, period: float) -> None:
         while not self._stop.wait(period):
