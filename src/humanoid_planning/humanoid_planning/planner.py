@@ -155,10 +155,11 @@ class MotionPlanner:
         state.update()
         return state
 
-    def plan(self, goal: Goal, start: RobotState | None = None) -> Planned:
+    def plan(self, goal: Goal, start: RobotState | None = None, look: bool = True) -> Planned:
         """Plan a motion from where the robot is, or from `start`.
 
-        What a hand touches at the start, a parcel that was just let go, may be touched by it on the way.
+        What a hand touches at the start, a parcel that was just let go, may be touched by it on the way. Without `look`
+        the clearance is not measured.
 
         Raises:
             PlanningRefused: the goal does not make sense, or the robot cannot start.
@@ -183,9 +184,8 @@ class MotionPlanner:
             )
             return Planned(code, f"{found}{detail}", response.planning_time)
         trajectory = response.trajectory
-        return Planned(
-            code, words, response.planning_time, trajectory.duration, self._clearance(scene, trajectory), trajectory
-        )
+        clearance = self._clearance(scene, trajectory) if look else float("nan")
+        return Planned(code, words, response.planning_time, trajectory.duration, clearance, trajectory)
 
     def execute(self, trajectory: RobotTrajectory) -> tuple[int, str]:
         """Have a trajectory followed; waits for the end.

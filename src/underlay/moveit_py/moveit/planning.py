@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import threading
 import time
@@ -14,6 +15,7 @@ import numpy as np
 import rclpy
 from geometry_msgs.msg import PoseStamped
 from moveit_msgs.msg import AttachedCollisionObject, CollisionObject, MoveItErrorCodes
+from rclpy.executors import ExternalShutdownException
 from rclpy.experimental import EventsExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -313,8 +315,9 @@ class MoveItPy:
     def _spin(self) -> None:
         executor = EventsExecutor()
         executor.add_node(self._node)
-        while rclpy.ok() and not self._over.is_set():
-            executor.spin_until_future_complete(Future(), timeout_sec=0.1)
+        with contextlib.suppress(ExternalShutdownException):
+            while rclpy.ok() and not self._over.is_set():
+                executor.spin_until_future_complete(Future(), timeout_sec=0.1)
 
     def _pipeline(self, name: str) -> dict[str, Any]:
         return self._config[name or self._config["default_planning_pipeline"]]
