@@ -52,6 +52,11 @@ def generate_launch_description() -> LaunchDescription:
             choices=["held", "standing", "free"],
             description="Of a biped in the twin: held at standing height, standing on its feet, or left to fall",
         ),
+        DeclareLaunchArgument(
+            "driver_config",
+            default_value=share("config", "drivers", [LaunchConfiguration("robot"), ".yaml"]),
+            description="Driver of the real robot; a site's own file in place of ours",
+        ),
         flag("cameras", True, "Simulate cameras (the most expensive part of the twin)"),
         flag("imperfections", True, "Sensors and links of the twin have noise, delays and losses; false: ideal"),
         flag("sensors", True, "Start the drivers of a real robot's sensors, as config/sensors says"),
@@ -81,7 +86,7 @@ def generate_launch_description() -> LaunchDescription:
                 include(
                     "driver",
                     "humanoid_robots",
-                    driver_config=share("config", "drivers", [LaunchConfiguration("robot"), ".yaml"]),
+                    driver_config=LaunchConfiguration("driver_config"),
                     autostart=LaunchConfiguration("autostart"),
                     **robot,
                 ),

@@ -96,5 +96,6 @@ class DriverPublisher:
         message = TactileArray(quantity=TactileArray.RAW)
         message.header.stamp = stamp
         message.header.frame_id = reading.frame
-        message.values = array("f", reading.values.tolist())
+        message.rows, message.columns = reading.values.shape
+        message.values = array("f", reading.values.ravel().tolist())
         self._pads[reading.place].publish(message)

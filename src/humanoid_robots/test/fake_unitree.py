@@ -229,7 +229,7 @@ class FakeRobot:
         self.state.crc = state_crc(self.state) ^ int(self.settings["break_crc"])
         if not self.settings["silent"]:
             self.low.write(self.state)
-            if self.state.tick % 10 == 0:
+            if self.state.tick % 4 == 0:
                 for side, (writer, _) in self.hands.items():
                     writer.write(self.hand_states[side])
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import rclpy
 from rclpy.node import Node
-from unitree_process import FakeUnitree
+from unitree_process import FakeUnitree, patient_driver
 
 from humanoid_core import config, convert, endpoints, ros
 from humanoid_core.errors import ConfigError
@@ -82,15 +82,7 @@ class _Floats(list):
 
 @pytest.fixture(scope="module")
 def bench(ros_domain, tmp_path_factory):
-    file = tmp_path_factory.mktemp("driver") / "unitree_g1.yaml"
-    # A busy machine keeps the fake robot and the test waiting now and then.
-    text = DRIVER.read_text(encoding="utf-8")
-    patient = text.replace("state_timeout: 0.1", "state_timeout: 0.6").replace(
-        "command_timeout: 0.1", "command_timeout: 0.6"
-    )
-    assert patient.count("0.6") == text.count("0.6") + 2
-    file.write_text(patient, encoding="utf-8")
-    made = Bench(ros_domain, file)
+    made = Bench(ros_domain, patient_driver(tmp_path_factory.mktemp("driver")))
     yield made
     made.close()
 

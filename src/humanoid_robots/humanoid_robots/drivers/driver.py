@@ -55,7 +55,7 @@ class Inertial:
 
 @dataclass(frozen=True)
 class Touch:
-    """A pad's values (n,) in the maker's unit, in the frame of a link."""
+    """Values of a hand's pads, a row each (m, n), in the maker's unit, and the frame of the link that they sit on."""
 
     place: str
     frame: str

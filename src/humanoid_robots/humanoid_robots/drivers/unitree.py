@@ -23,6 +23,7 @@ from humanoid_robots.drivers.follower import Output, Settings
 
 TICK = 1_000_000  # [ns] of LowState's counter, as the maker's simulator counts
 _SERIES = 0  # mode_pr: ankles and waist as pitch and roll
+_TOUCH_PERIOD = 9_000_000  # [ns] between two readings of the pads that are published: some 100 Hz
 _ENABLED = 1 << 4  # in the mode byte of a Dex3's motor
 
 
@@ -101,6 +102,7 @@ class UnitreeDriver(Driver):
         self._gains = {joint: (known[joint].kp, known[joint].kd) for joint in (*wanted, *hands)}
         self._machine: int | None = None
         self._tick: int | None = None
+        self._touched: dict[str, int] = {}
         self._hand_states: dict[str, tuple[int, wire.HandState]] = {}
         for side, hand in config.hands.items():
             self.follower(f"{side} hand", hand.joints)
@@ -193,7 +195,10 @@ class UnitreeDriver(Driver):
         follower.state(now, state.position)
         self._hand_states[side] = (now, state)
         self.health.temperatures.update(zip(hand.joints, state.temperature.tolist()))
-        return [Touch(f"{side}_pad_{i}", hand.frame, pad) for i, pad in enumerate(state.pressure)]
+        if now - self._touched.get(side, 0) < _TOUCH_PERIOD:
+            return []
+        self._touched[side] = now
+        return [Touch(f"{side}_hand", hand.frame, state.pressure)]
 
     def _second_imu(self, message: bytes, now: int) -> list[Reading]:
         return [Inertial(self._config.second_imu, *wire.imu_state(message))]
