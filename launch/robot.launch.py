@@ -63,6 +63,7 @@ def generate_launch_description() -> LaunchDescription:
         flag("safety", True, "Start the limiter"),
         flag("sync", True, "Start time synchronisation"),
         flag("recorder", True, "Start the recorder"),
+        flag("planning", False, "Start planned motions (MoveIt): plan_and_move, go_home, reset_scene_pose"),
         flag("autostart", True, "Configure and activate lifecycle nodes"),
         flag("trace", False, "Publish when each operator frame passed each stage"),
     ]
@@ -102,6 +103,7 @@ def generate_launch_description() -> LaunchDescription:
             condition=UnlessCondition(simulated()),
         ),
         include("safety", "humanoid_safety", when("safety"), trace=LaunchConfiguration("trace"), **robot),
+        include("planning", "humanoid_planning", when("planning"), **robot),
         include("sync", "humanoid_sync", when("sync")),
         include(
             "recorder",
