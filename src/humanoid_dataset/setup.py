@@ -23,6 +23,7 @@ setup(
             "catalogue = humanoid_dataset.catalogue_cli:main",
             "check = humanoid_dataset.check:main",
             "export = humanoid_dataset.export:main",
+            "propose_labels = humanoid_dataset.propose_labels:main",
             "report = humanoid_dataset.report:main",
         ]
     },
