@@ -20,7 +20,7 @@ from humanoid_dataset.errors import EpisodeError
 
 TOOL = "propose_labels 1"  # and its version
 STEPS = ("reach", "grasp", "lift", "carry", "place")
-_CLOSED, _OPEN = 0.3, 0.1  # of the range in which the fingers moved: hysteresis
+_CLOSED, _OPEN = 0.4, 0.25  # of the range in which the fingers moved: hysteresis
 _ONSET = 0.1  # ... and where closing or opening begins
 _LEAST = 0.3  # [rad] a hand that moved its fingers less than this took nothing
 _FORCE = 4.0  # [N] a wrist that felt less never held anything
@@ -58,19 +58,18 @@ class Proposal:
 
 
 def closing(hand: Hand) -> np.ndarray:
-    """How much the hand holds, 0 to 1, (n,): by the fingers' way from where they were first, or by force."""
+    """How much the hand holds, 0 to 1, (n,): by the force at its wrist, or where there was none, by its fingers.
+
+    Fingers take up a posture when a robot is engaged, and keep it; so force counts first.
+    """
     if not len(hand.seconds):
         return np.zeros(0)
-    found = np.zeros(len(hand.seconds))
-    if hand.fingers.shape[1]:
-        size = np.linalg.norm(hand.fingers - hand.fingers[0], axis=1)  # an episode begins with an open hand
-        most = float(np.percentile(size, 99))
-        if most > _LEAST:
-            found = np.clip(size / most, 0.0, 1.0)
     most = float(np.percentile(hand.force, 99))
     if most > _FORCE:
-        found = np.maximum(found, np.clip(hand.force / most, 0.0, 1.0))
-    return found
+        return np.clip(hand.force / most, 0.0, 1.0)
+    size = np.linalg.norm(hand.fingers - hand.fingers[0], axis=1)  # an episode begins with an open hand
+    most = float(np.percentile(size, 99))
+    return np.clip(size / most, 0.0, 1.0) if most > _LEAST else np.zeros(len(size))
 
 
 def together(left: Hand, right: Hand) -> Hand | None:
