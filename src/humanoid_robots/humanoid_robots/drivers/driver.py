@@ -151,8 +151,8 @@ class Driver(ABC):
 
     @property
     def mode(self) -> Mode:
-        """The worst of the parts' modes; what follows counts before what idles."""
-        order = (Mode.FAULT, Mode.STOPPING, Mode.FOLLOWING, Mode.IDLE)
+        """FAULT if any part has one, else FOLLOWING if any part follows, else STOPPING if any part stops."""
+        order = (Mode.FAULT, Mode.FOLLOWING, Mode.STOPPING, Mode.IDLE)
         modes = {follower.mode for follower in self.followers.values()}
         return next(mode for mode in order if mode in modes)
 
