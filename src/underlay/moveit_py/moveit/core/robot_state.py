@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import cached_property
 
 import numpy as np
 import pinocchio as pin
@@ -25,10 +26,14 @@ class RobotState:
 
     def __init__(self, robot_model: RobotModel) -> None:
         self.robot_model = robot_model
-        self._data = robot_model._pin.createData()
         count = robot_model._pin.nq
         self._q, self._v, self._a = np.zeros(count), np.zeros(count), np.zeros(count)
         self.set_to_default_values()
+
+    @cached_property
+    def _data(self) -> pin.Data:
+        """Made when links are asked for: a trajectory has hundreds of states."""
+        return self.robot_model._pin.createData()
 
     def __copy__(self) -> RobotState:
         other = RobotState(self.robot_model)
