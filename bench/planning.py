@@ -130,6 +130,12 @@ class Referee:
         links = {frame.name for frame in robot.pinocchio().frames}
         self._of_robot = np.array([name in links for name in names])
         self._geoms = np.flatnonzero(self._of_robot[self._model.geom_bodyid] & (self._model.geom_contype > 0))
+        # Feet stand on the floor: only what the plan moves is looked at.
+        home = {**dict.fromkeys(robot.joints, 0.0), **robot.config.home}
+        self._pose(home)
+        before = self._data.geom_xmat.copy()
+        self._pose({joint: value + (joint in robot.semantics.joints(_GROUP)) * 0.1 for joint, value in home.items()})
+        self._moved = np.abs(self._data.geom_xmat - before).max(axis=1) > 1e-6
 
     def touches(self, trajectory: RobotTrajectory) -> tuple[bool, float]:
         """Whether the robot touches itself or the scene on the way, and the deepest contact [m]."""
@@ -159,9 +165,7 @@ class Referee:
 
     def _deepest(self) -> float:
         found = [
-            float(contact.dist)
-            for contact in self._data.contact[: self._data.ncon]
-            if self._of_robot[self._model.geom_bodyid[contact.geom]].any()
+            float(contact.dist) for contact in self._data.contact[: self._data.ncon] if self._moved[contact.geom].any()
         ]
         return min([0.0, *found])
 
