@@ -33,6 +33,7 @@ def episode(cell, tmp_path_factory) -> Path:
         running.message(endpoints.JOINT_STATES)
         running.message(endpoints.SYNC_FRAME)
         running.message(endpoints.SAFETY_STATUS, lambda m: m.state == SafetyStatus.HOLD)
+        running.message(endpoints.RECORDER_STATUS)  # it is active
         clock = running.collect(endpoints.CLOCK)
         answer = running.call(endpoints.RECORDER_START, task="reach", instruction="Reach for the parcel.")
         assert answer.success, answer.message
@@ -165,6 +166,7 @@ def joint_targets(bag: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
 def test_replayed_operator_frames_give_the_same_targets(cell, episode, tmp_path):
     with cell("replay.launch.py", bag=episode, out=tmp_path, recorder="true", rate="0.5", safety="false") as running:
         running.message(endpoints.CLOCK)
+        running.message(endpoints.RECORDER_STATUS)  # it is active
         answer = running.call(endpoints.RECORDER_START, task="replay")
         assert answer.success, answer.message
         assert running.wait(deadline=120.0) == 0
