@@ -44,6 +44,12 @@ class LabelEntry:
     tool: str
     note: str
 
+    @classmethod
+    def of(cls, data: dict[str, Any]) -> LabelEntry:
+        """From an entry of `annotations`. Raises KeyError, TypeError or ValueError where that is none."""
+        author, tool, note = (str(data.get(name, "")) for name in ("author", "tool", "note"))
+        return cls(int(data["start_ns"]), int(data.get("end_ns", 0)), str(data["label"]), author, tool, note)
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -105,6 +111,15 @@ def folders(root: Path) -> Iterator[Path]:
             yield folder
 
 
+def read_sidecar(folder: Path) -> dict[str, Any]:
+    """`episode.yaml`; empty where there is none.
+
+    Raises:
+        EpisodeError: it is damaged.
+    """
+    return _yaml(folder / SIDECAR)
+
+
 def read_entry(folder: Path) -> Entry:
     """An episode's entry.
 
@@ -112,7 +127,7 @@ def read_entry(folder: Path) -> Entry:
         EpisodeError: its files are damaged, or it has none.
     """
     folder = folder.resolve()
-    sidecar, bag = _yaml(folder / SIDECAR), _yaml(folder / METADATA).get("rosbag2_bagfile_information") or {}
+    sidecar, bag = read_sidecar(folder), _yaml(folder / METADATA).get("rosbag2_bagfile_information") or {}
     if not sidecar and not bag:
         raise EpisodeError(f"{folder}: found neither {SIDECAR} nor {METADATA}, expected an episode")
     try:
@@ -151,7 +166,7 @@ def _ours(folder: Path, data: dict[str, Any], checks: list[CheckEntry], changed:
         tags={str(key): str(value) for key, value in (data.get("tags") or {}).items()},
         problems=[str(problem) for problem in data.get("problems") or []],
         checks=checks,
-        labels=[_label(label) for label in data.get("annotations") or []],
+        labels=[LabelEntry.of(label) for label in data.get("annotations") or []],
         **texts,
     )
 
@@ -180,11 +195,6 @@ def _verdict(checks: list[CheckEntry]) -> str:
     if not checks:
         return "unchecked"
     return "failed" if any(check.status == "failed" for check in checks) else "passed"
-
-
-def _label(data: dict[str, Any]) -> LabelEntry:
-    author, tool, note = (str(data.get(name, "")) for name in ("author", "tool", "note"))
-    return LabelEntry(int(data["start_ns"]), int(data.get("end_ns", 0)), str(data["label"]), author, tool, note)
 
 
 def _checks(path: Path) -> list[CheckEntry]:

@@ -1,171 +1,208 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Proposes sub-task labels from what the hands did: closing and opening of the fingers, and how the wrist moved.
+"""Labels of an episode: who said, with which tool, what happened from when until when.
 
-Each time a hand closes and opens again, it took something: reach (towards it), grasp (fingers close), lift (the wrist
-rises), carry (it moves to the place), place (it comes down and opens). A person then only moves boundaries.
+They stand in `episode.yaml` beside the bag, and from there in the catalogue. Several may correct the labels of one
+episode at once: each states the revision that it saw, and who comes second is told so.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import pairwise
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
-from humanoid_dataset.entries import SIDECAR
-from humanoid_dataset.errors import EpisodeError
+from humanoid_dataset.catalogue import Catalogue
+from humanoid_dataset.entries import SIDECAR, LabelEntry, read_entry, read_sidecar
+from humanoid_dataset.errors import EpisodeError, StaleLabels
 
-TOOL = "propose_labels 1"  # and its version
-STEPS = ("reach", "grasp", "lift", "carry", "place")
-_CLOSED, _OPEN = 0.4, 0.25  # of the range in which the fingers moved: hysteresis
-_ONSET = 0.1  # ... and where closing or opening begins
-_LEAST = 0.3  # [rad] a hand that moved its fingers less than this took nothing
-_FORCE = 4.0  # [N] a wrist that felt less never held anything
-_NEAR = 0.06  # [m] from where it takes hold: the hand grasps
-_SHORTEST = 0.3  # [s] closed for less than this is a twitch
-_MOVING = 0.05  # [m/s] a wrist faster than this moves
-_RISEN = 0.5  # of its rise after grasping: from here on it carries rather than lifts
-_DOWN = 0.5  # of its fall before opening: from here on it places
+SHORTEST = 100_000_000  # [ns] an interval is never made shorter than this by moving a boundary
+_LONGEST_TEXT = 200  # characters
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 @dataclass(frozen=True)
-class Hand:
-    """What one hand did.
+class Labels:
+    """Labels of one episode as they were at one moment.
 
     Attributes:
-        seconds: (n,) [s], ascending.
-        fingers: (n, joints) measured finger joints [rad].
-        wrist: (n, 3) position in a frame with z up [m].
-        force: (n,) by how much the force at the wrist differs from that at the beginning [N].
+        start_ns: Of the episode, in the bag's time base.
+        end_ns: Of the episode.
+        labels: By beginning; an instant has `end_ns` 0.
+        revision: Changes whenever the labels do.
     """
 
-    seconds: np.ndarray
-    fingers: np.ndarray
-    wrist: np.ndarray
-    force: np.ndarray
+    start_ns: int
+    end_ns: int
+    labels: list[LabelEntry]
+    revision: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
 
 
-@dataclass(frozen=True)
-class Proposal:
-    """A proposed interval [s]."""
+def read_labels(folder: Path) -> Labels:
+    """Labels of an episode.
 
-    start: float
-    end: float
-    label: str
-
-
-def closing(hand: Hand) -> np.ndarray:
-    """How much the hand holds, 0 to 1, (n,): by the force at its wrist, or where there was none, by its fingers.
-
-    Fingers take up a posture when a robot is engaged, and keep it; so force counts first.
+    Raises:
+        EpisodeError: there is no sidecar, or a damaged one.
     """
-    if not len(hand.seconds):
-        return np.zeros(0)
-    most = float(np.percentile(hand.force, 99))
-    if most > _FORCE:
-        return np.clip(hand.force / most, 0.0, 1.0)
-    size = np.linalg.norm(hand.fingers - hand.fingers[0], axis=1)  # an episode begins with an open hand
-    most = float(np.percentile(size, 99))
-    return np.clip(size / most, 0.0, 1.0) if most > _LEAST else np.zeros(len(size))
+    return _labels(folder, read_sidecar(folder))
 
 
-def together(left: Hand, right: Hand) -> Hand | None:
-    """Both hands as one, where they mostly hold at the same time: they carry one thing between them."""
-    a, b = closing(left) > _CLOSED, closing(right) > _CLOSED
-    if not (a & b).any() or (a & b).sum() < 0.5 * (a | b).sum():
-        return None
-    force = np.minimum(left.force, right.force)
-    fingers = np.concatenate([left.fingers, right.fingers], axis=1)
-    return Hand(left.seconds, fingers, 0.5 * (left.wrist + right.wrist), force)
+def replace_labels(
+    folder: Path,
+    labels: Sequence[LabelEntry],
+    author: str,
+    tool: str,
+    revision: str,
+    catalogue: Path | str = "",
+    confirm: bool = False,
+) -> Labels:
+    """Put labels in place of all that an episode had.
 
-
-def holds(hand: Hand) -> list[tuple[int, int]]:
-    """First and last index of each time the hand was closed."""
-    closed, found, begin = closing(hand), [], -1
-    for i, value in enumerate(closed.tolist()):
-        if begin < 0 and value > _CLOSED:
-            begin = i
-        elif begin >= 0 and value < _OPEN:
-            found.append((begin, i))
-            begin = -1
-    return [(a, b) for a, b in found if hand.seconds[b] - hand.seconds[a] >= _SHORTEST]
-
-
-def propose(hand: Hand) -> list[Proposal]:
-    """Sub-tasks of one hand, without overlap."""
-    seconds, closed = hand.seconds, closing(hand)
-    step = np.diff(seconds)
-    velocity = np.diff(hand.wrist, axis=0) / np.maximum(step, 1e-6)[:, None]
-    width = max(1, round(0.1 / float(np.median(step)))) if len(step) else 1
-    speed = np.convolve(np.linalg.norm(velocity, axis=1), np.ones(width) / width, mode="same")
-    height = hand.wrist[:, 2]
-    found: list[Proposal] = []
-    free = 0  # from here on nothing is labelled
-    for taken, released in holds(hand):
-        away = np.linalg.norm(hand.wrist - hand.wrist[taken], axis=1)
-        near = _back(away, taken, free, lambda value: value < _NEAR)
-        grasp = min(near, _back(closed, taken, free, lambda value: value > _ONSET))
-        slow = np.flatnonzero(speed[free:grasp] > _MOVING)
-        reach = free + int(slow[0]) if len(slow) else grasp
-        top = taken + int(np.argmax(height[taken:released]))
-        opening = released
-        lift = _first(height, taken, top, height[taken] + 0.05 * (height[top] - height[taken]))
-        carry = _first(height, taken, top, height[taken] + _RISEN * (height[top] - height[taken]))
-        low = float(height[opening])
-        high = float(height[carry : opening + 1].max())
-        place = opening - int(np.argmax(height[carry : opening + 1][::-1] > low + _DOWN * (high - low)))
-        done = released
-        edges = np.maximum.accumulate([reach, grasp, lift, carry, max(place, carry), done])
-        for label, (a, b) in zip(STEPS, pairwise(edges.tolist())):
-            if b > a:
-                found.append(Proposal(float(seconds[a]), float(seconds[b]), label))
-        free = done
-    return found
-
-
-def _back(values: np.ndarray, at: int, least: int, holds_on: Any) -> int:
-    """How far back from `at` a condition held without a break."""
-    while at > least and holds_on(values[at - 1]):
-        at -= 1
-    return at
-
-
-def _first(values: np.ndarray, begin: int, end: int, level: float) -> int:
-    """First index from `begin` on at which a level is reached; `end` where none."""
-    over = np.flatnonzero(values[begin:end] >= level)
-    return begin + int(over[0]) if len(over) else end
-
-
-def write_labels(folder: Path, proposals: list[Proposal]) -> None:
-    """Put proposals into the sidecar, in place of earlier ones; labels by others stay.
+    A label that stood there already, with the same interval, words and note, keeps its author and tool, whatever the
+    one given says; all others are by `author`, made with `tool`.
 
     Args:
         folder: Of the episode.
-        proposals: In seconds since the episode's `start_ns`.
+        labels: In any order.
+        author: Who says so.
+        tool: And version.
+        revision: Of the labels that were changed.
+        catalogue: Its file, to bring up to date; empty: none.
+        confirm: `author` vouches for the labels that stay, too: they become theirs and keep their tool.
+
+    Returns:
+        What the episode has now.
 
     Raises:
-        EpisodeError: there is no sidecar.
+        StaleLabels: somebody else changed them meanwhile; nothing was written.
+        EpisodeError: there is no sidecar, or a label is none; nothing was written.
+        CatalogueError: written, but the catalogue could not follow (`catalogue build` repairs that).
     """
-    path = folder / SIDECAR
-    if not path.is_file():
-        raise EpisodeError(f"{path}: found no such file, expected an episode of our recorder")
-    data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    own = [
-        {
-            "start_ns": data["start_ns"] + round(one.start * 1e9),
-            "end_ns": data["start_ns"] + round(one.end * 1e9),
-            "label": one.label,
-            "author": "proposal",
-            "tool": TOOL,
-            "note": "",
-        }
-        for one in proposals
+    if not author or not tool:
+        raise EpisodeError(f"{folder}: found author {author!r} and tool {tool!r}, expected both")
+    with _alone(folder):
+        data = read_sidecar(folder)
+        before = _labels(folder, data)
+        if revision != before.revision:
+            raise StaleLabels(folder, revision, before.revision)
+        stood = {_said(label): label for label in before.labels}
+        made = []
+        for label in labels:
+            _check(folder, label, before)
+            old = stood.get(_said(label))
+            if old is None:
+                made.append(replace(label, author=author, tool=tool))
+            else:
+                made.append(replace(old, author=author) if confirm else old)
+        data["annotations"] = [asdict(label) for label in sorted(made, key=lambda one: (one.start_ns, one.end_ns))]
+        path = folder / SIDECAR
+        staged = path.with_suffix(".part")
+        text = yaml.dump(data, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=120)
+        with staged.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        staged.replace(path)
+        after = _labels(folder, data)
+    if catalogue:
+        with Catalogue(catalogue) as opened:
+            opened.put([read_entry(folder)])
+    return after
+
+
+def move_boundary(labels: Sequence[LabelEntry], at_ns: int, to_ns: int) -> list[LabelEntry]:
+    """Move a boundary: all intervals that end at `at_ns`, and all that begin there, now do so at `to_ns`.
+
+    It goes as far as the shortest interval next to it allows. Instants stay where they are.
+
+    Args:
+        labels: Of an episode.
+        at_ns: Where an interval begins or ends.
+        to_ns: Where that shall be.
+
+    Returns:
+        All labels; those that changed are to be signed by `replace_labels`.
+
+    Raises:
+        EpisodeError: there is no boundary.
+    """
+    ends = [one for one in labels if one.end_ns and one.end_ns == at_ns]
+    begins = [one for one in labels if one.end_ns and one.start_ns == at_ns]
+    if not ends and not begins:
+        raise EpisodeError(f"boundary: found none at {at_ns} ns, expected where an interval begins or ends")
+    lows = [one.start_ns + SHORTEST for one in ends]
+    highs = [one.end_ns - SHORTEST for one in begins]
+    if lows and highs and max(lows) > min(highs):
+        return list(labels)  # they are too short to give anything
+    to_ns = min([max([to_ns, *lows]), *highs])
+    return [
+        replace(one, end_ns=to_ns)
+        if one.end_ns and one.end_ns == at_ns
+        else replace(one, start_ns=to_ns)
+        if one.end_ns and one.start_ns == at_ns
+        else one
+        for one in labels
     ]
-    others = [label for label in data.get("annotations") or [] if label.get("author") != "proposal"]
-    data["annotations"] = sorted(others + own, key=lambda label: label["start_ns"])
-    staged = path.with_suffix(".part")
-    staged.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8")
-    staged.replace(path)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else changes this episode's sidecar meanwhile; leaves no file behind."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise EpisodeError(f"{folder / SIDECAR}: found {error}, expected an episode of our recorder") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _labels(folder: Path, data: dict[str, Any]) -> Labels:
+    if not data:
+        raise EpisodeError(f"{folder / SIDECAR}: found no such file, expected an episode of our recorder")
+    try:
+        start = int(data["start_ns"])
+        end = int(data.get("end_ns") or start + round(1e9 * float(data["duration"])))
+        found = [LabelEntry.of(label) for label in data.get("annotations") or []]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise EpisodeError(f"{folder / SIDECAR}: found {error!r}, expected an episode of our recorder") from error
+    found.sort(key=lambda one: (one.start_ns, one.end_ns))
+    revision = hashlib.sha256(repr(found).encode()).hexdigest()[:16]
+    return Labels(start, end, found, revision)
+
+
+def _said(label: LabelEntry) -> tuple[int, int, str, str]:
+    return label.start_ns, label.end_ns, label.label, label.note
+
+
+def _check(folder: Path, label: LabelEntry, episode: Labels) -> None:
+    """Refuse what is no label.
+
+    Raises:
+        EpisodeError: it has no words, no length, or lies outside of the episode.
+    """
+    words = label.label.strip()
+    if not words or len(words) > _LONGEST_TEXT or "\n" in words:
+        raise EpisodeError(f"{folder.name}: label: found {label.label!r}, expected 1 to {_LONGEST_TEXT} characters")
+    if label.end_ns and label.end_ns <= label.start_ns:
+        raise EpisodeError(f"{folder.name}: {words}: found an end before its beginning, expected one behind it, or 0")
+    if _said(label) in map(_said, episode.labels):
+        return  # as it stood there: the recorder may know what lies in a pre-roll
+    if label.start_ns < episode.start_ns or max(label.start_ns, label.end_ns) > episode.end_ns:
+        begin, end = ((at - episode.start_ns) * 1e-9 for at in (label.start_ns, label.end_ns or label.start_ns))
+        length = (episode.end_ns - episode.start_ns) * 1e-9
+        raise EpisodeError(
+            f"{folder.name}: {words}: found {begin:.2f} to {end:.2f} s, expected inside 0 to {length:.2f} s"
+        )

@@ -18,7 +18,7 @@ from humanoid_dataset.check import table
 from humanoid_dataset.entries import folders
 from humanoid_dataset.episode import Episode
 from humanoid_dataset.errors import EpisodeError
-from humanoid_dataset.labels import Hand, Proposal, propose, together, write_labels
+from humanoid_dataset.proposals import Hand, Proposal, propose, together, write_proposals
 from humanoid_dataset.results import workspace_file
 from humanoid_dataset.robot import robot_facts
 
@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
             rows = [[f"{one.start:.2f}", f"{one.end:.2f}", one.label] for one in found]
             print(f"{folder.name}\n{table([['from s', 'to s', 'label'], *rows], right={0, 1})}\n")
             if options.write:
-                write_labels(folder, found)
+                write_proposals(folder, found)
     except HumanoidError as reason:
         print(f"propose_labels: {reason}", file=sys.stderr)
         return 2
