@@ -131,7 +131,7 @@ def test_udp_with_the_kernels_time_and_only_from_the_device():
             ((_, _, arrival),) = source.read()
             return arrival - sent
 
-        # Linux begins to time datagrams some moments after the first socket asks for it; until then, when they are read.
+        # Linux begins to time datagrams some moments after the first socket asks for it; until then, at reading.
         end = time.monotonic() + 30.0
         while read_later() >= 20_000_000:
             assert time.monotonic() < end, "datagrams have the time of their reading, not that of their arrival"
