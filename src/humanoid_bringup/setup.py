@@ -36,5 +36,10 @@ setup(
     maintainer_email="maintainers@example.org",
     description="Launch files and configuration that compose the whole system.",
     license="Apache-2.0",
-    entry_points={"console_scripts": ["demo = humanoid_bringup.demo_node:main"]},
+    entry_points={
+        "console_scripts": [
+            "demo = humanoid_bringup.demo_node:main",
+            "preflight = humanoid_bringup.preflight_command:main",
+        ]
+    },
 )

@@ -77,6 +77,11 @@ def robot_arguments() -> list[DeclareLaunchArgument]:
     ]
 
 
+def recordings_argument() -> DeclareLaunchArgument:
+    """Where the recorder writes, and the console reads."""
+    return DeclareLaunchArgument("out", default_value="out/episodes", description="Folder of the recordings")
+
+
 def robot_config() -> list[SomeSubstitutionsType]:
     """Path of the chosen robot's configuration."""
     return share("config", "robots", [LaunchConfiguration("robot"), ".yaml"])
