@@ -12,6 +12,7 @@ from humanoid_bringup.launching import (
     include,
     names_in,
     prepared_transport,
+    recordings_argument,
     robot_arguments,
     robot_config,
     robot_state_publisher,
@@ -45,7 +46,7 @@ def generate_launch_description() -> LaunchDescription:
             choices=names_in("recording"),
             description="What to record, a file in config/recording",
         ),
-        DeclareLaunchArgument("out", default_value="out/episodes", description="Folder of the recordings"),
+        recordings_argument(),
         DeclareLaunchArgument(
             "base",
             default_value="held",

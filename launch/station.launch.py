@@ -12,6 +12,7 @@ from humanoid_bringup.launching import (
     include,
     names_in,
     prepared_transport,
+    recordings_argument,
     robot_arguments,
     robot_config,
     share,
@@ -39,7 +40,7 @@ def generate_launch_description() -> LaunchDescription:
             "task",
             default_value="parcel_sorting",
             choices=names_in("tasks"),
-            description="Task of operator:=scripted and of episodes that a headset starts, a file in config/tasks",
+            description="Task of operator:=scripted, the headset and the console, a file in config/tasks",
         ),
         DeclareLaunchArgument(
             "device",
@@ -55,6 +56,9 @@ def generate_launch_description() -> LaunchDescription:
         ),
         flag("leader_bus", True, "Read the leader's Dynamixel motors; else its own driver publishes its joint states"),
         DeclareLaunchArgument("page_port", default_value="8443", description="Port of the page for operator:=webxr"),
+        flag("console", False, "Serve the console page: plan, trials, labels, workload"),
+        DeclareLaunchArgument("console_port", default_value="8444", description="Port of the page for console:=true"),
+        recordings_argument(),
         flag("operator_autostart", True, "Start moving at once instead of waiting for the operator/start service"),
         flag("retargeting", True, "Turn operator frames into joint targets"),
         flag("heartbeat", True, "Publish safety/heartbeat; the robot stops without one"),
@@ -133,6 +137,25 @@ def generate_launch_description() -> LaunchDescription:
             condition=IfCondition(NotEqualsSubstitution(operator, "leader")),
         ),
         include("heartbeat", "humanoid_safety", when("heartbeat")),
+        include(
+            "console",
+            "humanoid_console",
+            when("console"),
+            robot=LaunchConfiguration("robot"),
+            tasks=share("config", "tasks"),
+            task=LaunchConfiguration("task"),
+            recordings=LaunchConfiguration("out"),
+            port=LaunchConfiguration("console_port"),
+            preflight=[
+                "ros2 run humanoid_bringup preflight --json --robot ",
+                LaunchConfiguration("robot"),
+                " --robot-name ",
+                LaunchConfiguration("robot_name"),
+                " --urdf '",
+                LaunchConfiguration("urdf"),
+                "'",
+            ],
+        ),
     ]
     viewer = LaunchConfiguration("viewer")
     return LaunchDescription(

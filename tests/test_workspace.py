@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib
 import re
 import sys
@@ -183,7 +184,11 @@ def test_dependencies_point_one_way():
             assert ours <= set(order[: order.index(package.name)]), package.name
         elif package.name != "humanoid_bringup":
             assert "humanoid_bringup" not in ours, package.name
-            nodes = [name for name in ours - set(order) if name not in ("humanoid_sync", "humanoid_recorder")]
+            nodes = [
+                name
+                for name in ours - set(order)
+                if name not in ("humanoid_sync", "humanoid_recorder", "humanoid_dataset")
+            ]
             assert not nodes, f"{package.name} imports {nodes}: packages meet on topics"
 
 
@@ -218,3 +223,16 @@ def test_links_in_the_documents_lead_somewhere():
             continue
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"
+
+
+@pytest.mark.parametrize(
+    "page", ["humanoid_teleop/humanoid_teleop/webxr/page", "humanoid_console/humanoid_console/page"]
+)
+def test_a_page_was_built_from_its_sources(page):
+    web = ROOT / "src" / page.split("/")[0] / "web"
+    sources = sorted(f"src/{path.name}" for path in (web / "src").iterdir())
+    digest = hashlib.sha256()
+    for file in ["index.html", "package-lock.json", "../../humanoid_core/web/connection.ts", *sources]:
+        digest.update(f"{file}\n".encode() + (web / file).read_bytes())
+    built = (ROOT / "src" / page / "sources.sha256").read_text().strip()
+    assert built == digest.hexdigest(), f"the page is older than its sources: npm run build in {web.relative_to(ROOT)}"

@@ -11,7 +11,12 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.parametrize(
-    ("name", "given_by_launch"), [("foxglove_view", {"port"}), ("joint_sliders", {"port", "robot_config", "urdf"})]
+    ("name", "given_by_launch"),
+    [
+        ("foxglove_view", {"port"}),
+        ("joint_sliders", {"port", "robot_config", "urdf"}),
+        ("console", {"port", "robot", "tasks", "task", "recordings", "preflight"}),
+    ],
 )
 def test_parameters_in_the_readme_are_those_of_the_node(name, given_by_launch):
     chapter = (PACKAGE / "README.md").read_text(encoding="utf-8").split(f"## {name}\n")[1]

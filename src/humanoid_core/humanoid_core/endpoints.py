@@ -124,6 +124,10 @@ RECORDER_ANNOTATE = Endpoint("recorder/annotate", "humanoid_interfaces/srv/Annot
 RECORDER_STATUS = Endpoint("recorder/status", "humanoid_interfaces/msg/EpisodeStatus", _LATCHED)
 ANNOTATIONS = Endpoint("annotations", "humanoid_interfaces/msg/Annotation", Qos(depth=10, latched=True))
 
+# Console
+CONSOLE_START = Endpoint("console/start", "std_srvs/srv/Trigger")
+CONSOLE_VERDICT = Endpoint("console/verdict", "diagnostic_msgs/msg/DiagnosticStatus", _LATCHED)
+
 # Everywhere
 DIAGNOSTICS = Endpoint("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray")
 TRACE = Endpoint("trace", "humanoid_interfaces/msg/StageTrace", _stream(1000))

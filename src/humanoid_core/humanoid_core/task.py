@@ -5,13 +5,15 @@ check of a recorded episode all give the same verdict."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from humanoid_core import config, rotations
+
+HARD_CASE = "hard_case"  # the tag of an episode that was asked to be one
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,27 @@ class Placement:
 
 
 @dataclass(frozen=True)
+class HardCase:
+    """A situation that is asked for on purpose, since it would come up too rarely by itself.
+
+    Attributes:
+        name: Short name; the episode's tag `hard_case` has it.
+        setup: What the collector is to arrange, one sentence.
+        count: Usable episodes wanted.
+    """
+
+    name: str
+    setup: str
+    count: int
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError(f"count: found {self.count}, expected at least 1")
+
+
+@dataclass(frozen=True)
 class Task:
-    """A task as people and models are told it.
+    """A task as people and models are told it, and how much of it is wanted.
 
     Attributes:
         name: Short name, also the file's name.
@@ -37,7 +58,14 @@ class Task:
         scene: Name of the scene it is done in.
         steps: Sub-task labels of one object, in order.
         success: Every object with a goal is at its goal in this sense.
-        target: Successful episodes wanted; 0: no number in particular.
+        target: Usable episodes wanted; 0: no number in particular.
+        scenario: Where such work is done.
+        skills: Atomic skills it is made of.
+        robots: Models that may do it; empty: all.
+        variations: By name (light, start pose, ...) the usable episodes wanted of each value; an episode's tag of that
+            name says which it has.
+        hard_cases: Asked for on purpose; the counts are part of `target`.
+        translations: By language (zh) other words for texts of this file, shown to people.
     """
 
     name: str
@@ -46,6 +74,17 @@ class Task:
     steps: tuple[str, ...]
     success: Placement
     target: int = 0
+    scenario: Literal["household", "commercial", "industrial"] = "industrial"
+    skills: tuple[str, ...] = ()
+    robots: tuple[str, ...] = ()
+    variations: dict[str, dict[str, int]] = field(default_factory=dict)
+    hard_cases: tuple[HardCase, ...] = ()
+    translations: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, quotas in self.variations.items():
+            if name == HARD_CASE or not quotas or min(quotas.values()) < 0:
+                raise ValueError(f"variations.{name}: found {quotas}, expected counts of values, not negative")
 
 
 @dataclass(frozen=True)

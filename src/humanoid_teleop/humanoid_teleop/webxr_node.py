@@ -21,7 +21,7 @@ from humanoid_core.pairing import Pairing
 from humanoid_core.two_way import Estimate
 from humanoid_interfaces.msg import EpisodeStatus, SafetyStatus, StageTrace, TeleopStatus
 from humanoid_teleop import operator_messages
-from humanoid_teleop.webxr.server import PageServer
+from humanoid_teleop.webxr.server import HeadsetServer
 from humanoid_teleop.webxr.session import HeadsetSession, SessionSettings
 
 OUTCOMES = {"success": EpisodeStatus.SUCCESS, "failure": EpisodeStatus.FAILURE, "unsure": EpisodeStatus.UNSURE}
@@ -67,7 +67,7 @@ class WebxrNode(Node):
         home = Path(folder) if folder else Path(os.environ.get("ROS_HOME", Path.home() / ".ros")) / "webxr"
         self._server = None
         pairing = Pairing(home / "pairings.json", self._announce)
-        self._server = PageServer(host, self._port, home, pairing, self)
+        self._server = HeadsetServer(host, self._port, home, pairing, self)
         self._port = self._server.port
         self._announce(pairing.code)
         self._server.set_status(cameras=list(cameras), labels=list(labels))

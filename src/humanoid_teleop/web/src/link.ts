@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The connection to the station: pairing, reconnecting, clock questions, pictures.
+// What headset and station say to each other: roles, clock questions, commands, pictures.
+import { Connection } from "../../../humanoid_core/web/connection";
 
-const TOKEN = "humanoid-token";
-const UNPAIRED = 4001;
 const BACKLOG = 20_000; // [bytes] of packets on their way; more, and the newest are left out
 
 export interface Status {
@@ -31,34 +30,33 @@ export interface Listener {
 }
 
 export class Link {
-  private socket: WebSocket | null = null;
-  private wait = 250; // [ms]
+  private readonly connection: Connection;
   drives = false;
 
-  constructor(private readonly listener: Listener) {}
-
-  async start(): Promise<void> {
-    const code = location.hash.slice(1);
-    if (code) history.replaceState(null, "", location.pathname);
-    if (code && (await this.pair(code))) return;
-    if (localStorage.getItem(TOKEN)) this.connect();
-    else this.listener.pairingNeeded("");
+  constructor(private readonly listener: Listener) {
+    this.connection = new Connection({
+      pairingNeeded: (reason) => listener.pairingNeeded(reason),
+      connected: (isConnected) => {
+        if (!isConnected) this.drives = false;
+        listener.connected(isConnected);
+      },
+      message: (message) => this.receive(message),
+      bytes: async (eye, jpeg) => {
+        listener.picture(eye, await createImageBitmap(new Blob([jpeg as BlobPart], { type: "image/jpeg" })));
+      },
+    });
   }
 
-  async pair(code: string): Promise<boolean> {
-    const reply = await fetch("pair", { method: "POST", body: JSON.stringify({ code }) });
-    const { token, error } = await reply.json();
-    if (!token) {
-      this.listener.pairingNeeded(error);
-      return false;
-    }
-    localStorage.setItem(TOKEN, token);
-    this.connect();
-    return true;
+  start(): Promise<void> {
+    return this.connection.start();
+  }
+
+  pair(code: string): Promise<boolean> {
+    return this.connection.pair(code);
   }
 
   say(message: object): void {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+    this.connection.say(message);
   }
 
   command(name: string, extra: object = {}): void {
@@ -66,43 +64,10 @@ export class Link {
   }
 
   send(packet: ArrayBuffer): void {
-    if (this.socket?.readyState === WebSocket.OPEN && this.socket.bufferedAmount < BACKLOG) this.socket.send(packet);
+    this.connection.send(packet, BACKLOG);
   }
 
-  private connect(): void {
-    const socket = new WebSocket(`wss://${location.host}/ws`);
-    socket.binaryType = "arraybuffer";
-    this.socket = socket;
-    socket.onopen = () => {
-      socket.send(localStorage.getItem(TOKEN) ?? "");
-      this.wait = 250;
-      this.listener.connected(true);
-    };
-    socket.onmessage = (event) => void this.receive(event.data);
-    socket.onclose = (event) => {
-      this.drives = false;
-      this.listener.connected(false);
-      if (event.code === UNPAIRED) {
-        localStorage.removeItem(TOKEN);
-        this.listener.pairingNeeded("");
-        return;
-      }
-      setTimeout(() => this.connect(), this.wait);
-      this.wait = Math.min(2 * this.wait, 2000);
-    };
-  }
-
-  private async receive(data: string | ArrayBuffer): Promise<void> {
-    if (typeof data !== "string") {
-      const eye = new Uint8Array(data)[0];
-      try {
-        this.listener.picture(eye, await createImageBitmap(new Blob([new Uint8Array(data, 1)], { type: "image/jpeg" })));
-      } finally {
-        this.say({ type: "shown", eye });
-      }
-      return;
-    }
-    const message = JSON.parse(data);
+  private receive(message: { type: string; [key: string]: any }): void {
     switch (message.type) {
       case "ping":
         this.say({ type: "pong", asked: message.asked, now: performance.timeOrigin + performance.now() });
@@ -112,7 +77,7 @@ export class Link {
         this.listener.role(this.drives, message.free, message.clients);
         break;
       case "status":
-        this.listener.status(message);
+        this.listener.status(message as Status);
         break;
       case "answer":
         this.listener.answer(message.name, message.success, message.message);

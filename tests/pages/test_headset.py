@@ -44,7 +44,7 @@ def press(page: browsers.Browser, name: str) -> None:
     page.run(f"[...document.querySelectorAll('button')].find((button) => button.textContent == '{name}').click()")
 
 
-@pytest.mark.skipif(bool(browsers.missing()), reason=browsers.missing())
+@pytest.mark.skipif(bool(browsers.missing(headset=True)), reason=browsers.missing(headset=True))
 def test_the_robot_follows_a_headset(cell, tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(os.environ, "ROS_HOME", str(tmp_path / "ros"))
     robot = humanoid_description.load(ROOT / "config/robots/unitree_g1.yaml")
@@ -68,7 +68,7 @@ def test_the_robot_follows_a_headset(cell, tmp_path, monkeypatch) -> None:
             out=tmp_path / "episodes",
             time_scale=0.2,  # leaves the browser, which draws in software too, its share of a small machine
         ) as running,
-        browsers.Browser(tmp_path / "profile") as page,
+        browsers.Browser(tmp_path / "profile", headset=True) as page,
     ):
         line = running.printed(r"headset: open https://")
         port, code = re.search(r":(\d+)/ and type (\d{6})", line).groups()

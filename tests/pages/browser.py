@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A headless Chromium with an emulated headset, driven over the Chrome DevTools Protocol."""
+"""A headless Chromium, with an emulated headset where one is wanted, driven over the Chrome DevTools Protocol."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ FLAGS = (
     "--enable-unsafe-swiftshader",
     "--remote-debugging-port=0",
     "--no-first-run",
-    "--window-size=640,480",
 )
 HEADSET = """
 window.headset = new IWER.XRDevice(IWER.metaQuest3, {stereoEnabled: true});
@@ -34,11 +33,11 @@ headset.position.set(0, 1.6, 0);
 """
 
 
-def missing() -> str:
+def missing(headset: bool = False) -> str:
     """What keeps the tests from running here, or nothing."""
     if CHROMIUM is None:
         return "Chromium is not installed"
-    if not EMULATOR.exists():
+    if headset and not EMULATOR.exists():
         return "the emulated headset is not here: npm ci --prefix src/humanoid_teleop/web"
     return ""
 
@@ -48,13 +47,15 @@ class Browser:
 
     Args:
         folder: For its profile; a browser started with the same folder remembers what it stored.
+        headset: Whether it has an (emulated) headset.
+        size: Width and height of the window.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, headset: bool = False, size: tuple[int, int] = (640, 480)) -> None:
         port_file = folder / "DevToolsActivePort"
         port_file.unlink(missing_ok=True)
         self._process = subprocess.Popen(
-            [str(CHROMIUM), *FLAGS, f"--user-data-dir={folder}", "about:blank"],
+            [str(CHROMIUM), *FLAGS, f"--window-size={size[0]},{size[1]}", f"--user-data-dir={folder}", "about:blank"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -65,8 +66,9 @@ class Browser:
         self._socket = connect(page["webSocketDebuggerUrl"], max_size=2**26)
         self._number = 0
         self._call("Page.enable")
-        script = EMULATOR.read_text() + HEADSET
-        self._call("Page.addScriptToEvaluateOnNewDocument", source=script)
+        self.resize(*size)
+        if headset:
+            self._call("Page.addScriptToEvaluateOnNewDocument", source=EMULATOR.read_text() + HEADSET)
 
     def __enter__(self) -> Browser:
         return self
@@ -96,6 +98,19 @@ class Browser:
             return _until(lambda: self.run(script), script, deadline)
         except AssertionError as error:
             raise AssertionError(f"{error}; the page says: {self.run('document.body.innerText')}") from None
+
+    def key(self, key: str, shift: bool = False) -> None:
+        """Press and release a key, as a keyboard or foot pedal does."""
+        text = key if len(key) == 1 else ""
+        common = {"key": key, "modifiers": 8 if shift else 0}
+        self._call("Input.dispatchKeyEvent", type="keyDown", text=text, **common)
+        self._call("Input.dispatchKeyEvent", type="keyUp", **common)
+
+    def resize(self, width: int, height: int, scale: float = 1.0) -> None:
+        """Another size of what is shown."""
+        self._call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=False
+        )
 
     def screenshot(self, path: Path) -> None:
         """Write what the page looks like as PNG."""

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The checks of an episode right after its end, in a process of their own: the page never waits for the processor."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from humanoid_core.errors import HumanoidError
+from humanoid_dataset.catalogue import Catalogue
+from humanoid_dataset.catalogue_cli import refresh
+from humanoid_dataset.check import write_checks
+from humanoid_dataset.checks import judge
+from humanoid_dataset.entries import read_entry
+from humanoid_dataset.results import CheckResult, load_limits
+
+Verdict = dict[str, Any]
+
+
+def examine(folder: str, catalogue: str, limits: str) -> Verdict:
+    """Check an episode, keep the results beside its bag, and bring the catalogue up to date.
+
+    Args:
+        folder: Of the episode.
+        catalogue: Its file.
+        limits: File of the checks' limits; empty: the workspace's own.
+
+    Returns:
+        `episode`, `passed`, `failed` (the checks that rejected it, as plain values), `open` (names of checks that could
+        not be assessed), `usable`.
+
+    Raises:
+        HumanoidError: the results could not be kept.
+    """
+    verdict = judge(Path(folder), load_limits(limits))
+    write_checks(verdict)
+    entry = read_entry(Path(folder))
+    with Catalogue(catalogue) as kept:
+        refused = kept.put([entry])
+    if refused:
+        raise HumanoidError(refused[0])
+    return {
+        "episode": entry.id,
+        "passed": verdict.passed,
+        "outcome": entry.outcome,
+        "usable": entry.usable,
+        "failed": [_plain(result) for result in verdict.failures],
+        "open": [result.name for result in verdict.results if result.status == "not_assessed"],
+    }
+
+
+def _plain(result: CheckResult) -> dict[str, Any]:
+    return result.as_dict()
+
+
+def _prepare(catalogue: str, root: str, limits: str) -> int:
+    """Bring in what the checks need, and what was recorded while nobody looked; how many episodes were read."""
+    load_limits(limits)
+    if not Path(root).is_dir():
+        return 0
+    with Catalogue(catalogue) as kept:
+        return int(refresh(kept, Path(root))["read"])
+
+
+class Examiner:
+    """Runs `examine` in one other process, which is ready beforehand.
+
+    Args:
+        catalogue: Its file.
+        root: Folder of the recordings; read into the catalogue at the beginning.
+        limits: File of the checks' limits; empty: the workspace's own.
+    """
+
+    def __init__(self, catalogue: Path, root: Path, limits: str = "") -> None:
+        self._catalogue, self._limits = str(catalogue), limits
+        # spawn: a fork would take the node's locks along, but not the threads that hold them
+        self._pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+        self.ready: Future[int] = self._pool.submit(_prepare, self._catalogue, str(root), limits)
+
+    def submit(self, folder: str, done: Callable[[Verdict, str], None]) -> None:
+        """Have an episode examined; `done` gets the verdict, or an empty one and what went wrong, in some thread."""
+
+        def finish(future: Future[Verdict]) -> None:
+            error = future.exception()
+            done({} if error else future.result(), str(error or ""))
+
+        self._pool.submit(examine, folder, self._catalogue, self._limits).add_done_callback(finish)
+
+    def stop(self) -> None:
+        """Give up what waits, and end the process."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
