@@ -2,6 +2,8 @@
 """Subprocesses on asyncio."""
 
 import asyncio
+import os
+import pty
 from typing import Any
 
 _DRAIN = 0.5  # [s] how long output may still arrive after the end, when something else keeps the pipe open
@@ -15,7 +17,7 @@ class PipeProtocol(asyncio.SubprocessProtocol):
         self.__on_line = on_line
         self.__incomplete = {1: b"", 2: b""}
         self.exited = loop.create_future()
-        self.__drained = loop.create_future()
+        self.drained = [loop.create_future()]  # of the pipes, and of each terminal
         self.__transport: Any = None
 
     def connection_made(self, transport):
@@ -31,13 +33,51 @@ class PipeProtocol(asyncio.SubprocessProtocol):
         self.exited.set_result(self.__transport.get_returncode())
 
     def connection_lost(self, exc):
-        self.__drained.set_result(None)
+        self.drained[0].set_result(None)
 
     async def ended(self) -> int:
         """Wait for the end and the last output; returns the return code."""
         returncode = await self.exited
-        await asyncio.wait([self.__drained], timeout=_DRAIN)
+        await asyncio.wait(self.drained, timeout=_DRAIN)
         for fd, rest in self.__incomplete.items():
             if rest:
                 self.__on_line(fd, rest.decode(errors="replace"))
         return returncode
+
+
+class _TerminalReader(asyncio.Protocol):
+    def __init__(self, protocol: PipeProtocol, fd: int):
+        self.__protocol = protocol
+        self.__fd = fd
+        self.__drained = asyncio.get_running_loop().create_future()
+        protocol.drained.append(self.__drained)
+
+    def connection_lost(self, exc):
+        self.__drained.set_result(None)
+
+    def data_received(self, data):
+        self.__protocol.pipe_data_received(self.__fd, data.replace(b"\r\n", b"\n"))
+
+
+async def subprocess_on_terminal(make_protocol, *cmd, cwd, env):
+    """As `loop.subprocess_exec`; both outputs are pseudo terminals.
+
+    Returns:
+        Transport and protocol.
+    """
+    loop = asyncio.get_running_loop()
+    (out, out_end), (err, err_end) = pty.openpty(), pty.openpty()
+    try:
+        transport, protocol = await loop.subprocess_exec(
+            make_protocol, *cmd, cwd=cwd, env=env, stdout=out_end, stderr=err_end
+        )
+    except BaseException:
+        os.close(out)
+        os.close(err)
+        raise
+    finally:
+        os.close(out_end)
+        os.close(err_end)
+    for fd, end in ((1, out), (2, err)):
+        await loop.connect_read_pipe(lambda fd=fd: _TerminalReader(protocol, fd), open(end, "rb", 0))  # noqa: SIM115
+    return transport, protocol

@@ -10,6 +10,9 @@ class Action(LaunchDescriptionEntity):
     def __init__(self, *, condition=None):
         self.condition = condition
 
+    def describe(self) -> str:
+        return repr(self)
+
     def get_sub_entities(self) -> list:
         """Entities that executing this action yields, as far as known beforehand."""
         return []

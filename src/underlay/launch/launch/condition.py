@@ -8,5 +8,9 @@ class Condition:
     def __init__(self, *, predicate=None):
         self._predicate = predicate
 
+    def describe(self) -> str:
+        """Text for people."""
+        return repr(self)
+
     def evaluate(self, context) -> bool:
         return self._predicate is not None and self._predicate(context)

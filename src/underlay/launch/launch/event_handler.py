@@ -3,11 +3,12 @@
 
 
 class EventHandler:
-    """Yields entities when an event happens for which `matcher` returns true."""
+    """Yields entities when an event happens for which `matcher` returns true, at most once if `handle_once`."""
 
-    def __init__(self, *, matcher, entities=None):
+    def __init__(self, *, matcher, entities=None, handle_once: bool = False):
         self.__matcher = matcher
         self.entities = entities
+        self.handle_once = handle_once
 
     def matches(self, event) -> bool:
         return self.__matcher(event)
@@ -19,4 +20,6 @@ class EventHandler:
     def handle(self, event, context):
         """React to the event and return the entities to be visited next."""
         context.extend_locals({"event": event})
+        if self.handle_once:
+            context.unregister_event_handler(self)
         return self.entities

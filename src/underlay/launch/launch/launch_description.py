@@ -1,16 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """A system to be launched."""
 
+from . import logging
 from .launch_description_entity import LaunchDescriptionEntity
 
 
 class LaunchDescription(LaunchDescriptionEntity):
     """A list of entities, visited in order."""
 
-    def __init__(self, initial_entities=None):
+    def __init__(self, initial_entities=None, *, deprecated_reason: str | None = None):
         self.entities = list(initial_entities) if initial_entities is not None else []
+        self.deprecated_reason = deprecated_reason
+
+    @property
+    def deprecated(self) -> bool:
+        return self.deprecated_reason is not None
 
     def visit(self, context) -> list:
+        if self.deprecated:
+            path = context.get_locals_as_dict().get("current_launch_file_path")
+            what = "deprecated launch description" if path is None else f"launch file [{path}] is deprecated"
+            logging.get_logger("launch").warning(f"{what}: {self.deprecated_reason}")
         return self.entities
 
     def describe_sub_entities(self) -> list:
@@ -22,12 +32,14 @@ class LaunchDescription(LaunchDescriptionEntity):
 
     def get_launch_arguments_with_include_launch_description_actions(self) -> list:
         """Pairs of an argument and the nested includes that lead to it (None at the top level)."""
-        from .actions import DeclareLaunchArgument, IncludeLaunchDescription
+        from .actions import DeclareLaunchArgument, IncludeLaunchDescription, ResetLaunchConfigurations
 
         found: list = []
 
         def search(entities, conditional, includes=None):
             for entity in entities:
+                if isinstance(entity, ResetLaunchConfigurations):
+                    return  # what is declared after it cannot be set from outside
                 if isinstance(entity, DeclareLaunchArgument):
                     if entity.name in (argument.name for argument, _ in found):
                         continue
@@ -44,5 +56,8 @@ class LaunchDescription(LaunchDescriptionEntity):
         search(self.entities, False)
         return found
 
+    def add_entity(self, entity):
+        self.entities.append(entity)
+
     def add_action(self, action):
-        self.entities.append(action)
+        self.add_entity(action)

@@ -5,6 +5,10 @@
 class LaunchDescriptionEntity:
     """Base of launch descriptions and actions."""
 
+    def describe(self) -> str:
+        """Text for people."""
+        raise NotImplementedError("describe is for subclasses")
+
     def describe_sub_entities(self) -> list:
         """Entities that visiting this one yields in any case, as far as known beforehand."""
         return []

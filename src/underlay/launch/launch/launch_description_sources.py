@@ -17,11 +17,12 @@ __getattr__ = left_out(__name__)
 class InvalidLaunchFileError(Exception):
     """A launch file could not be loaded; the exception met is in the text and is the cause."""
 
-    def __init__(self, extension: str, *, likely_errors: list):
-        (error,) = likely_errors
-        super().__init__(
-            f"Caught exception when trying to load file of format [{extension}]:\n - {type(error).__name__}: {error}"
-        )
+    def __init__(self, extension: str = "", *, likely_errors: list | None = None):
+        errors = likely_errors or []
+        caught = "multiple exceptions" if len(errors) > 1 else "exception"
+        lines = [f"Caught {caught} when trying to load file of format [{extension}]:"]
+        super().__init__("\n - ".join(lines + [f"{type(error).__name__}: {error}" for error in errors]))
+        self.__cause__ = errors[0] if errors else None
 
 
 class InvalidPythonLaunchFileError(Exception):
@@ -52,12 +53,14 @@ def get_launch_description_from_any_launch_file(launch_file_path: str):
 
 
 class LaunchDescriptionSource:
-    """Base of the sources."""
+    """Base of the sources, and itself the source of a description that is there already."""
 
-    def __init__(self, launch_file_path):
-        self.__launch_description = None
-        self.__location = normalize_to_list_of_substitutions(launch_file_path)
+    def __init__(self, launch_description=None, location=None, method: str = "unspecified mechanism from a script"):
+        self.__launch_description = launch_description
+        location = f"<script: {launch_description!r}>" if location is None else location
+        self.__location = normalize_to_list_of_substitutions(location)
         self.location = " + ".join(str(sub) for sub in self.__location)  # the path, once it is known
+        self.method = method
 
     def try_get_launch_description_without_context(self):
         """Load the description if that needs no running launch; None if it does."""
@@ -70,21 +73,32 @@ class LaunchDescriptionSource:
 
     def get_launch_description(self, context):
         """Load the description, once."""
+        self.location = perform_substitutions(context, self.__location)
         if self.__launch_description is None:
-            self.location = perform_substitutions(context, self.__location)
             self.__launch_description = self._get_launch_description(self.location)
         return self.__launch_description
 
     def _get_launch_description(self, location: str):
-        return get_launch_description_from_python_launch_file(location)
+        raise RuntimeError(
+            "LaunchDescriptionSource.get_launch_description(): called without launch description being set"
+        )
 
 
 class PythonLaunchDescriptionSource(LaunchDescriptionSource):
     """A Python launch file."""
 
+    def __init__(self, launch_file_path):
+        super().__init__(None, launch_file_path, "interpreted python launch file")
+
+    def _get_launch_description(self, location):
+        return get_launch_description_from_python_launch_file(location)
+
 
 class AnyLaunchDescriptionSource(LaunchDescriptionSource):
     """A launch file of any kind that is known here: a Python one."""
+
+    def __init__(self, launch_file_path):
+        super().__init__(None, launch_file_path, "any launch file")
 
     def _get_launch_description(self, location):
         return get_launch_description_from_any_launch_file(location)

@@ -92,7 +92,7 @@ class LaunchService:
         """Run in a loop of the main thread; see `run`."""
         loop = asyncio.get_running_loop()
         loop.set_debug(self.__debug)
-        self.context.asyncio_loop = loop
+        self.context._set_asyncio_loop(loop)
         return_code = 0
 
         def on_exception(loop, details):
@@ -123,7 +123,7 @@ class LaunchService:
                         self.__begin_shutdown(message)
         if event_task is not None:
             event_task.cancel()
-        self.context.asyncio_loop = None
+        self.context._set_asyncio_loop(None)
         return return_code
 
     def run(self) -> int:

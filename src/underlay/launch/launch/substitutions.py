@@ -7,6 +7,7 @@ import shlex
 import subprocess
 from collections.abc import Iterable
 
+from . import logging
 from ._left_out import left_out
 from .substitution import Substitution, TextSubstitution  # noqa: F401
 from .utilities import normalize_to_list_of_substitutions, perform_substitutions
@@ -48,25 +49,31 @@ class LaunchConfiguration(Substitution):
 
 
 class Command(Substitution):
-    """Output of a command; it must not write to stderr."""
+    """Output of a command; what becomes of its stderr is one of fail, ignore, warn and capture."""
 
-    def __init__(self, command):
+    def __init__(self, command, *, on_stderr="fail"):
         self.command = normalize_to_list_of_substitutions(command)
+        self.on_stderr = normalize_to_list_of_substitutions(on_stderr)
 
     def describe(self) -> str:
         return f"Command({describe(self.command)})"
 
     def perform(self, context) -> str:
-        command = perform_substitutions(context, self.command)
+        command, on_stderr = (perform_substitutions(context, subs) for subs in (self.command, self.on_stderr))
+        if on_stderr not in ("fail", "ignore", "warn", "capture"):
+            raise SubstitutionFailure("expected 'on_stderr' to be one of: 'fail', 'ignore', 'warn' or 'capture'")
+        stderr = subprocess.STDOUT if on_stderr == "capture" else subprocess.PIPE
         try:
-            result = subprocess.run(shlex.split(command), capture_output=True, text=True, check=False)
+            result = subprocess.run(shlex.split(command), stdout=subprocess.PIPE, stderr=stderr, text=True, check=False)
         except FileNotFoundError as exc:
             raise SubstitutionFailure(f"file not found: {exc}") from exc
         captured = f"Command: {command}" + (f"\nCaptured stderr output:\n{result.stderr}" if result.stderr else "")
         if result.returncode != 0:
             raise SubstitutionFailure(f"executed command failed. {captured}")
-        if result.stderr:
+        if result.stderr and on_stderr == "fail":
             raise SubstitutionFailure(f"executed command showed stderr output. {captured}")
+        if result.stderr and on_stderr == "warn":
+            logging.get_logger("launch").warning(f"executed command showed stderr output. {captured}")
         return result.stdout
 
 

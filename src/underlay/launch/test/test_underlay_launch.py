@@ -8,6 +8,9 @@ import sys
 import textwrap
 
 import pytest
+from launch import EventHandler, LaunchContext
+from launch.actions import GroupAction
+from launch.substitutions import LaunchConfiguration
 
 RUNNER = """
 import sys
@@ -245,3 +248,51 @@ def test_what_is_left_out_says_so():
         _ = launch.actions.TimerAction
     with pytest.raises(NotImplementedError, match="launch_xml"):
         launch.launch_description_sources.get_launch_description_from_any_launch_file("some.launch.xml")
+
+
+def test_environment_prefix_and_terminal_of_a_process(start):
+    process = start(
+        """
+        import os
+        os.environ["OUTER"] = "1"
+        code = "import os, sys; print('OUTER' in os.environ, os.getenv('INNER'), sys.stdout.isatty(), *sys.argv[1:])"
+        def entities():
+            return [
+                ExecuteProcess(cmd=[*python, code, "a"], name="plain", output="screen"),
+                ExecuteProcess(cmd=[*python, code, "b"], name="own", output="screen", env={"INNER": "2"}),
+                ExecuteProcess(cmd=[*python, code, "c"], name="terminal", output="screen", emulate_tty=True),
+                ExecuteProcess(cmd=["d"], prefix=[python[0], " -u -c ", "'print(1+1)'"], name="first", output="screen"),
+            ]
+        """
+    )
+    output = process.communicate(timeout=30)[0]
+    assert process.returncode == 0
+    for line in (
+        "[plain-1] True None False a",
+        "[own-2] False 2 False b",
+        "[terminal-3] True None True c",
+        "[first-4] 2",
+    ):
+        assert line in output, output
+
+
+def test_a_group_that_forwards_nothing_knows_what_it_is_given():
+    context = LaunchContext()
+    context.launch_configurations.update(outer="1", kept="2")
+    group = GroupAction([], forwarding=False, launch_configurations={"kept": LaunchConfiguration("kept")})
+    enter, save, reset_environment, reset, *leave = group.execute(context)
+    for action in (enter, save, reset_environment, reset):
+        action.visit(context)
+    assert context.launch_configurations == {"kept": "2"}
+    for action in leave:
+        action.visit(context)
+    assert context.launch_configurations == {"outer": "1", "kept": "2"}
+
+
+def test_a_handler_may_react_once():
+    context = LaunchContext()
+    handler = EventHandler(matcher=lambda event: True, handle_once=True)
+    context.register_event_handler(handler)
+    handler.handle("event", context)
+    with pytest.raises(ValueError, match="not in deque"):
+        handler.handle("event", context)

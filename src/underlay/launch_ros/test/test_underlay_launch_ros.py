@@ -13,6 +13,7 @@ from launch.substitutions import TextSubstitution
 from launch.utilities import visit_all_entities_and_collect_futures
 from launch_ros.actions import Node, PushRosNamespace, SetParameter, SetRemap
 from launch_ros.parameter_descriptions import ParameterValue
+from launch_ros.utilities import evaluate_parameters, normalize_parameters
 
 LIFECYCLE = """
 import sys
@@ -137,3 +138,20 @@ def test_what_is_left_out_says_so():
         _ = launch_ros.actions.ComposableNodeContainer
     with pytest.raises(NotImplementedError, match="allow_substs"):
         launch_ros.parameter_descriptions.ParameterFile("x", allow_substs=True)
+
+
+def test_numbers_of_a_list_become_alike_but_not_those_of_a_text():
+    context = LaunchContext()
+    evaluate = lambda value: evaluate_parameters(context, normalize_parameters([{"p": value}]))[0]["p"]  # noqa: E731
+    assert evaluate([1, 2.5]) == (1.0, 2.5)
+    assert evaluate(ParameterValue(TextSubstitution(text="[1, 2]"), value_type=list[int])) == [1, 2]
+    with pytest.raises(TypeError, match="Expected a non-empty sequence"):
+        evaluate(TextSubstitution(text="[1, 2.5]"))
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"p": 1}, "file.yaml", [5.0], [{5: "x"}], [{"p": [1, [2, 3]]}], [{"p": {1, 2}}]]
+)
+def test_what_cannot_be_a_parameter_is_refused_when_the_node_is_written(parameters):
+    with pytest.raises(TypeError):
+        Node(executable="x", parameters=parameters)

@@ -4,12 +4,14 @@
 import asyncio
 import itertools
 import os
+import re
+import shlex
 import signal
 import traceback
 from typing import Any
 
 from .. import logging
-from .._subprocess import PipeProtocol
+from .._subprocess import PipeProtocol, subprocess_on_terminal
 from ..action import Action
 from ..event_handlers import OnProcessExit, OnProcessStart, OnShutdown
 from ..events.process import ProcessExited, ProcessStarted
@@ -30,11 +32,14 @@ class ExecuteProcess(Action):
         self,
         *,
         cmd,
+        prefix=None,
         name=None,
         cwd=None,
+        env=None,
         additional_env=None,
         sigterm_timeout=LaunchConfiguration("sigterm_timeout", default=5),  # noqa: B008
         sigkill_timeout=LaunchConfiguration("sigkill_timeout", default=5),  # noqa: B008
+        emulate_tty=False,
         output="log",
         on_exit=None,
         respawn=False,
@@ -45,9 +50,14 @@ class ExecuteProcess(Action):
         super().__init__(**kwargs)
         normalize = normalize_to_list_of_substitutions
         self.cmd = [normalize(part) for part in cmd]
+        self.__prefix = normalize(LaunchConfiguration("launch-prefix", default="") if prefix is None else prefix)
+        filtered = LaunchConfiguration("launch-prefix-filter", default="")
+        self.__prefix_filter = normalize(filtered if prefix is None else "")  # of executables that get the prefix
         self.name = None if name is None else normalize(name)
         self.cwd = None if cwd is None else normalize(cwd)
+        self.__env = None if env is None else [(normalize(key), normalize(value)) for key, value in env.items()]
         self.__additional_env = [(normalize(key), normalize(value)) for key, value in (additional_env or {}).items()]
+        self.__emulate_tty = emulate_tty
         self.__timeouts = normalize(sigterm_timeout), normalize(sigkill_timeout)
         self.__output = normalize(output)
         self.__on_exit = on_exit
@@ -67,9 +77,11 @@ class ExecuteProcess(Action):
     def prepare(self, context):
         """Work out command, label, directory and environment."""
         cmd = [perform_substitutions(context, part) for part in self.cmd]
+        if re.match(perform_substitutions(context, self.__prefix_filter), os.path.basename(cmd[0])):
+            cmd = shlex.split(perform_substitutions(context, self.__prefix)) + cmd
         name = os.path.basename(cmd[0]) if self.name is None else perform_substitutions(context, self.name)
-        env = dict(context.environment)
-        for key, value in self.__additional_env:
+        env = dict(context.environment) if self.__env is None else {}
+        for key, value in [*(self.__env or []), *self.__additional_env]:
             env[perform_substitutions(context, key)] = perform_substitutions(context, value)
         cwd = None if self.cwd is None else perform_substitutions(context, self.cwd)
         label = f"{name}-{next(_counter)}"
@@ -77,6 +89,8 @@ class ExecuteProcess(Action):
         if is_substitution(self.__respawn):
             text = perform_substitutions(context, normalize_to_list_of_substitutions(self.__respawn))
             self.__respawn = coerce_to_type(text, bool)
+        if "emulate_tty" in context.launch_configurations:
+            self.__emulate_tty = coerce_to_type(context.launch_configurations["emulate_tty"].lower(), bool)
 
     def execute(self, context):
         if self.process_details is not None:
@@ -124,7 +138,7 @@ class ExecuteProcess(Action):
             details["pid"] = pid
 
         protocol = PipeProtocol(context.asyncio_loop, started, self.__log_line)
-        run = context.asyncio_loop.subprocess_exec
+        run = subprocess_on_terminal if self.__emulate_tty else context.asyncio_loop.subprocess_exec
         try:
             self.__transport, _ = await run(lambda: protocol, *details["cmd"], cwd=details["cwd"], env=details["env"])
         except Exception:

@@ -70,17 +70,73 @@ class SetEnvironmentVariable(SetLaunchConfiguration):
         context.environment[perform_substitutions(context, self.name)] = perform_substitutions(context, self.value)
 
 
-class GroupAction(Action):
-    """Actions that share a scope: if `scoped`, changes of configurations and environment end with the group."""
+class PushLaunchConfigurations(Action):
+    """Remember the launch configurations."""
 
-    def __init__(self, actions, *, scoped=True, launch_configurations=None, **kwargs):
+    def execute(self, context):
+        context._push_launch_configurations()
+
+
+class PopLaunchConfigurations(Action):
+    """Go back to the launch configurations remembered last."""
+
+    def execute(self, context):
+        context._pop_launch_configurations()
+
+
+class PushEnvironment(Action):
+    """Remember the environment variables."""
+
+    def execute(self, context):
+        context._push_environment()
+
+
+class PopEnvironment(Action):
+    """Go back to the environment variables remembered last."""
+
+    def execute(self, context):
+        context._pop_environment()
+
+
+class ResetEnvironment(Action):
+    """Go back to the environment variables from before the launch."""
+
+    def execute(self, context):
+        context._reset_environment()
+
+
+class ResetLaunchConfigurations(Action):
+    """Leave only the given launch configurations."""
+
+    def __init__(self, launch_configurations=None, **kwargs):
         super().__init__(**kwargs)
-        settings = (SetLaunchConfiguration(key, value) for key, value in (launch_configurations or {}).items())
-        body = [*settings, *actions]
+        normalize = normalize_to_list_of_substitutions
+        given = (launch_configurations or {}).items()
+        self.__configurations = [(normalize(name), normalize(value)) for name, value in given]
+
+    def execute(self, context):
+        kept = {
+            perform_substitutions(context, name): perform_substitutions(context, value)
+            for name, value in self.__configurations
+        }
+        context.launch_configurations.clear()
+        context.launch_configurations.update(kept)
+
+
+class GroupAction(Action):
+    """Actions that share a scope: if `scoped`, changes of configurations and environment end with the group.
+
+    Without `forwarding`, only the given configurations and the environment from before the launch are known inside.
+    """
+
+    def __init__(self, actions, *, scoped=True, forwarding=True, launch_configurations=None, **kwargs):
+        super().__init__(**kwargs)
+        given = launch_configurations or {}
+        body = [*(SetLaunchConfiguration(key, value) for key, value in given.items()), *actions]
+        if scoped and not forwarding:
+            body = [ResetEnvironment(), ResetLaunchConfigurations(given), *actions]
         if scoped:
-            enter = OpaqueFunction(function=LaunchContext.push_scope)
-            leave = OpaqueFunction(function=LaunchContext.pop_scope)
-            body = [enter, *body, leave]
+            body = [PushLaunchConfigurations(), PushEnvironment(), *body, PopEnvironment(), PopLaunchConfigurations()]
         self.__sub_entities = body
 
     def get_sub_entities(self) -> list:

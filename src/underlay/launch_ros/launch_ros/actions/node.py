@@ -18,10 +18,15 @@ from rclpy.validate_namespace import validate_namespace
 from rclpy.validate_node_name import validate_node_name
 
 from ..events.lifecycle import ChangeState, StateTransition
-from ..parameter_descriptions import ParameterFile
 from ..ros_adapters import get_ros_node
 from ..substitutions import ExecutableInPackage
-from ..utilities import evaluate_parameter_dict, make_namespace_absolute, prefix_namespace
+from ..utilities import (
+    evaluate_parameters,
+    make_namespace_absolute,
+    normalize_parameters,
+    normalize_remap_rules,
+    prefix_namespace,
+)
 
 
 class Node(ExecuteProcess):
@@ -52,11 +57,8 @@ class Node(ExecuteProcess):
         super().__init__(cmd=cmd, **{**kwargs, "name": exec_name})
         self.__name = name
         self.__namespace = namespace
-        self.__parameters = [
-            item if isinstance(item, (Mapping, ParameterFile)) else ParameterFile(item) for item in parameters or []
-        ]
-        normalize = normalize_to_list_of_substitutions
-        self.__remappings = [(normalize(source), normalize(target)) for source, target in remappings or []]
+        self.__parameters = normalize_parameters([] if parameters is None else parameters)
+        self.__remappings = list(normalize_remap_rules(remappings or []))
         self.expanded_remapping_rules: list[tuple[str, ...]] | None = None
         self.__final_node_name = None
         self.__expanded_name = self.UNSPECIFIED_NODE_NAME
@@ -102,16 +104,13 @@ class Node(ExecuteProcess):
     def __add_parameters(self, context):
         for name, value in context.launch_configurations.get("global_params", None) or []:
             self.__extend_command("-p", f"{name}:={value}")
-        for item in self.__parameters:
+        for item in evaluate_parameters(context, self.__parameters):
             if isinstance(item, Mapping):
-                file = self.__write_parameters(evaluate_parameter_dict(context, item))
-                self.__extend_command("--params-file", file)
-                continue
-            path = item.evaluate(context)
-            if path.is_file():
-                self.__extend_command("--params-file", str(path))
+                self.__extend_command("--params-file", self.__write_parameters(item))
+            elif item.is_file():
+                self.__extend_command("--params-file", str(item))
             else:
-                logging.get_logger(__name__).warning(f"Parameter file path is not a file: {path}")
+                logging.get_logger(__name__).warning(f"Parameter file path is not a file: {item}")
 
     def __add_remappings(self, context):
         rules = list(context.launch_configurations.get("ros_remaps", None) or [])

@@ -5,7 +5,7 @@ from launch.action import Action
 from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
 from rclpy.validate_namespace import validate_namespace
 
-from ..utilities import evaluate_parameter_dict, make_namespace_absolute, prefix_namespace
+from ..utilities import evaluate_parameter_dict, make_namespace_absolute, normalize_parameter_dict, prefix_namespace
 
 
 class PushROSNamespace(Action):
@@ -29,12 +29,12 @@ class SetParameter(Action):
     def __init__(self, name, value, **kwargs):
         super().__init__(**kwargs)
         self.name = normalize_to_list_of_substitutions(name)
-        self.value = value
+        self.value = normalize_parameter_dict({tuple(self.name): value})
 
     def execute(self, context):
         # The list itself is extended, as upstream does: one begun outside a group is not restored by the group.
         settings = context.launch_configurations.setdefault("global_params", [])
-        settings.extend(evaluate_parameter_dict(context, {tuple(self.name): self.value}).items())
+        settings.extend(evaluate_parameter_dict(context, self.value).items())
 
 
 class SetRemap(Action):

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is accepted wherever entities are expected."""
+
+import collections.abc
+from collections.abc import Iterable
+
+from .launch_description_entity import LaunchDescriptionEntity
+
+SomeEntitiesType = LaunchDescriptionEntity | Iterable[LaunchDescriptionEntity]
+SomeEntitiesType_types_tuple = (LaunchDescriptionEntity, collections.abc.Iterable)
