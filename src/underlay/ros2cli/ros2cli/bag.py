@@ -66,7 +66,7 @@ def _record_arguments(add):
     add("--include-hidden-topics", action="store_true", help="Record hidden topics as well")
     add("--use-sim-time", action="store_true", help="Use simulation time for message timestamps")
     add("-o", "--output", dest="uri", help="Destination of the bagfile to create, defaults to a timestamped folder")
-    add("-s", "--storage", dest="storage_id", default="mcap", choices=["mcap"], help="Storage identifier")
+    add("-s", "--storage", dest="storage_id", default="mcap", choices=["mcap", "sqlite3"], help="Storage identifier")
     add("-b", "--max-bag-size", type=int, default=0, dest="max_bagfile_size", help="Bytes; 0 does not split")
     add("-d", "--max-bag-duration", type=int, default=0, dest="max_bagfile_duration", help="Seconds; 0 does not split")
 

@@ -11,6 +11,7 @@ from rosbag2_py._storage import (
     BagMetadata,
     ConverterOptions,
     FileInformation,
+    MessageDefinition,
     StorageFilter,
     StorageOptions,
     TopicInformation,

@@ -11,10 +11,14 @@ from rosbag2_py import _metadata
 from rosbag2_py._storage import (
     BagMetadata,
     ConverterOptions,
+    MessageDefinition,
     StorageFilter,
     StorageOptions,
     TopicMetadata,
 )
+
+Message = tuple[str, bytes, int]  # topic, serialized message, receive time [ns]
+_ENCODINGS = {"MSG": "ros2msg", "IDL": "ros2idl"}
 
 
 def _open(path: Path) -> Reader:
@@ -34,9 +38,10 @@ class SequentialReader:
         self._readers: list[Reader] = []
         self._metadata = BagMetadata()
         self._filter = StorageFilter()
-        self._begun = False
-        self._messages: Iterator[tuple[str, bytes, int]] = iter(())
-        self._next: tuple[str, bytes, int] | None = None
+        self._messages: Iterator[Message] = iter(())
+        self._next: Message | None = None
+        self._start = 0  # [ns]
+        self._returned: list[Message] = []  # with the latest receive time
 
     def open_uri(self, uri: str) -> None:
         """Open a bag's folder."""
@@ -76,32 +81,44 @@ class SequentialReader:
             raise RuntimeError("Bag is not open. Call open() before reading.")
         return self._readers
 
-    def _stream(self, start: int) -> Iterator[tuple[str, bytes, int]]:
+    def _stream(self, start: int, everything: bool = False) -> Iterator[Message]:
         for reader in self._readers:
-            connections = [one for one in reader.connections if self.passes(one.topic)]
+            connections = [one for one in reader.connections if everything or self.passes(one.topic)]
             for one, time, data in reader.messages(connections, start) if connections else ():
                 yield one.topic, data, time
+
+    def _after(self, returned: list[Message]) -> Iterator[Message]:
+        """What follows the last of these messages, which are those of its time, in the order of the whole bag."""
+        last = returned[-1]
+        stream, alike = self._stream(last[2], everything=True), returned.count(last)
+        while alike and (message := next(stream, None)):
+            alike -= message == last
+        return (message for message in stream if self.passes(message[0]))
 
     def seek(self, timestamp: int) -> None:
         """Go on with the first message at or after a receive time [ns]."""
         self._opened()
-        self._begun, self._next, self._messages = False, None, self._stream(timestamp)
+        self._start, self._next, self._returned = timestamp, None, []
+        self._messages = self._stream(timestamp)
 
     def set_filter(self, storage_filter: StorageFilter) -> None:
-        """Return only some topics; after messages were read, a `seek` has to come first."""
-        if self._begun:
-            raise NotImplementedError("rosbag2_cpp: a filter while messages are being read")
-        self._filter = storage_filter
+        """Return only some topics from here on."""
+        self._opened()
+        self._filter, self._next = storage_filter, None
+        self._messages = self._after(self._returned) if self._returned else self._stream(self._start)
+
+    def reset_filter(self) -> None:
+        """Return all topics from here on."""
+        self.set_filter(StorageFilter())
 
     def has_next(self) -> bool:
         """Whether a message is left."""
         self._opened()
-        self._begun = True
         if self._next is None:
             self._next = next(self._messages, None)
         return self._next is not None
 
-    def read_next(self) -> tuple[str, bytes, int]:
+    def read_next(self) -> Message:
         """Topic, serialized message and receive time [ns].
 
         Raises:
@@ -110,12 +127,25 @@ class SequentialReader:
         if not self.has_next() or self._next is None:
             raise RuntimeError("Bag is at end. No next message.")
         message, self._next = self._next, None
+        if self._returned and self._returned[-1][2] != message[2]:
+            self._returned = []
+        self._returned.append(message)
         return message
 
     def get_metadata(self) -> BagMetadata:
         """What is known about the bag."""
         self._opened()
         return self._metadata
+
+    def get_all_message_definitions(self) -> list[MessageDefinition]:
+        """Definitions of all types, as far as the bag has them."""
+        found = {
+            one.msgtype: MessageDefinition(one.msgtype, _ENCODINGS[one.msgdef.format.name], one.msgdef.data, one.digest)
+            for reader in self._opened()
+            for one in reader.connections
+            if one.msgdef.format.name in _ENCODINGS
+        }
+        return list(found.values())
 
     def get_all_topics_and_types(self) -> list[TopicMetadata]:
         """All topics."""

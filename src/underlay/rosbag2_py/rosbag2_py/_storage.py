@@ -57,6 +57,16 @@ class TopicMetadata:
 
 
 @dataclass
+class MessageDefinition:
+    """Text that defines a type."""
+
+    topic_type: str
+    encoding: str
+    encoded_message_definition: str
+    type_hash: str
+
+
+@dataclass
 class TopicInformation:
     """A topic and its count."""
 

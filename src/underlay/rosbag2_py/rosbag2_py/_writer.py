@@ -1,72 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes bags: MCAP files through the `mcap` library, and metadata.yaml."""
+"""Writes bags: files of either storage, and metadata.yaml."""
 
 import os
 from pathlib import Path
 
-from mcap.writer import CompressionType, Writer
 from rclpy.duration import Duration
 from rclpy.logging import get_logger
 from rclpy.time import Time
 
 from rosbag2_py import _metadata
+from rosbag2_py._files import STORAGES, BagFile
 from rosbag2_py._message_definitions import full_text
 from rosbag2_py._storage import (
     BagMetadata,
     ConverterOptions,
-    FileInformation,
     StorageOptions,
     TopicInformation,
     TopicMetadata,
 )
 
-_NEVER = 2**63 - 1  # starting time of a file without messages [ns]
 _MINIMUM_SPLIT_SIZE = 1024  # [bytes]
-_CHUNK = 768 * 1024  # [bytes]
-
-
-class _File:
-    """One MCAP file being written."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.start, self.end, self.count = _NEVER, 0, 0
-        self.stream = path.open("wb")
-        self.writer = Writer(self.stream, chunk_size=_CHUNK, compression=CompressionType.NONE, enable_crcs=False)
-        self.writer.start(profile="ros2")
-        self._schemas: dict[str, int] = {}
-        self.channels: dict[str, int] = {}
-
-    def create_topic(self, topic: TopicMetadata, definition: str) -> None:
-        if topic.type not in self._schemas:
-            encoding = "ros2msg" if definition else ""
-            self._schemas[topic.type] = self.writer.register_schema(topic.type, encoding, definition.encode())
-        said = {
-            "offered_qos_profiles": _metadata.dump_qos(topic.offered_qos_profiles),
-            "topic_type_hash": topic.type_description_hash,
-        }
-        schema = self._schemas[topic.type]
-        self.channels[topic.name] = self.writer.register_channel(topic.name, topic.serialization_format, schema, said)
-
-    def information(self) -> FileInformation:
-        duration = Duration(nanoseconds=max(self.end - self.start, 0))
-        return FileInformation(self.path.name, Time(nanoseconds=self.start), duration, self.count)
-
-    def tell(self, metadata: BagMetadata) -> None:
-        """Leave what is known of the bag in the file itself, for a reindexer."""
-        self.writer.add_metadata("rosbag2", {"serialized_metadata": _metadata.dump(_metadata.encode(metadata))})
-
-    def close(self) -> None:
-        self.writer.finish()
-        self.stream.close()
 
 
 class SequentialWriter:
     """Writes one bag at a time, straight to the file; `max_cache_size` means nothing here."""
 
     def __init__(self) -> None:
-        self._files: list[_File] = []
-        self._options = StorageOptions("")
+        self._files: list[BagFile] = []
+        self._options, self._storage_id = StorageOptions(""), ""
         self._topics: dict[str, tuple[TopicInformation, str]] = {}
 
     def __del__(self) -> None:
@@ -77,28 +38,27 @@ class SequentialWriter:
 
         Raises:
             RuntimeError: the folder exists, or the options make no sense.
-            NotImplementedError: writing SQLite, a preset profile, or a change of serialization format.
+            NotImplementedError: a preset profile, or a change of serialization format.
         """
         if self._files:
             return
         options, folder = storage_options, Path(storage_options.uri)
         if converter_options.input_serialization_format != converter_options.output_serialization_format:
             raise NotImplementedError("rosbag2_cpp: conversion of serialization formats")
-        if options.storage_id == "sqlite3":
-            raise NotImplementedError("rosbag2: writing sqlite3")
         if folder.is_dir():
             raise RuntimeError(f"Bag directory already exists ({folder}), can't overwrite existing bag")
-        if options.storage_id not in ("", "mcap"):
+        storage_id = options.storage_id or "mcap"
+        if storage_id not in STORAGES:
             raise RuntimeError("No storage could be initialized. Abort")
         if options.storage_preset_profile not in ("", "none"):
-            raise NotImplementedError(f"rosbag2_storage_mcap: preset profile {options.storage_preset_profile}")
+            raise NotImplementedError(f"rosbag2_storage_{storage_id}: preset profile {options.storage_preset_profile}")
         if 0 < options.max_bagfile_size < _MINIMUM_SPLIT_SIZE:
             raise RuntimeError(
                 f"Invalid bag splitting size given. Please provide a value greater than {_MINIMUM_SPLIT_SIZE}. "
                 f"Specified value of {options.max_bagfile_size}"
             )
         folder.mkdir(parents=True)
-        self._options, self._topics = options, {}
+        self._options, self._topics, self._storage_id = options, {}, storage_id
         self._open_file()
 
     def _metadata(self) -> BagMetadata:
@@ -106,7 +66,7 @@ class SequentialWriter:
         files = [file.information() for file in self._files]
         topics = [info for info, _ in self._topics.values()]
         return BagMetadata(
-            storage_identifier="mcap",
+            storage_identifier=self._storage_id,
             relative_file_paths=[file.path for file in files],
             files=files,
             duration=Duration(nanoseconds=max(end - start, 0)),
@@ -118,13 +78,13 @@ class SequentialWriter:
 
     def _open_file(self) -> None:
         folder = Path(self._options.uri)
-        path = folder / f"{folder.name}_{len(self._files)}.mcap"
-        self._files.append(_File(path))
+        storage = STORAGES[self._storage_id]
+        self._files.append(storage(folder / f"{folder.name}_{len(self._files)}{storage.suffix}"))
         self._files[-1].tell(self._metadata())
         for info, definition in self._topics.values():
             self._files[-1].create_topic(info.topic_metadata, definition)
 
-    def _file(self) -> _File:
+    def _file(self) -> BagFile:
         if not self._files:
             raise RuntimeError("Bag is not open. Call open() before writing.")
         return self._files[-1]
@@ -169,7 +129,7 @@ class SequentialWriter:
             raise TypeError(f"write(): incompatible function arguments: message is {type(message).__name__}, not bytes")
         if topic_name not in self._topics:
             raise RuntimeError(f"Failed to write on topic '{topic_name}'. Call create_topic() before first write.")
-        if 0 < options.max_bagfile_size <= file.stream.tell() or (
+        if 0 < options.max_bagfile_size <= file.size() or (
             0 < options.max_bagfile_duration * 1_000_000_000 < time - file.start
         ):
             file.tell(self._metadata())
@@ -177,7 +137,5 @@ class SequentialWriter:
             self._open_file()
             file = self._files[-1]
         sent = time if send_timestamp is None else send_timestamp
-        file.writer.add_message(file.channels[topic_name], time, message, sent)
+        file.write(topic_name, message, time, sent)
         self._topics[topic_name][0].message_count += 1
-        file.count += 1
-        file.start, file.end = min(file.start, time), max(file.end, time)

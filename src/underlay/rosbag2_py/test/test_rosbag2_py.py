@@ -81,10 +81,12 @@ def test_mcap_library_reads_what_stock_rosbag2_would_have_written(tmp_path: Path
     assert decoded == [(10, 10, ["1"]), (20, 19, "text 2"), (30, 29, "text 0")]
 
 
-def test_rosbags_library_reads_a_split_bag(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("storage_id", "suffix"), [("mcap", "mcap"), ("sqlite3", "db3")])
+def test_rosbags_library_reads_a_split_bag(tmp_path: Path, storage_id: str, suffix: str) -> None:
     times = [second * 1_000_000_000 for second in range(1, 11)]
-    bag = _write(tmp_path / "bag", times, max_bagfile_duration=3)
-    assert sorted(path.name for path in bag.glob("*.mcap")) == ["bag_0.mcap", "bag_1.mcap", "bag_2.mcap"]
+    bag = _write(tmp_path / "bag", times, max_bagfile_duration=3, storage_id=storage_id)
+    names = [f"bag_{number}.{suffix}" for number in range(3)]
+    assert sorted(path.name for path in bag.glob("bag_*")) == names
     with Reader(bag) as reader:
         assert reader.message_count == 10
         assert reader.duration == times[-1] - times[0] + 1
@@ -93,10 +95,17 @@ def test_rosbags_library_reads_a_split_bag(tmp_path: Path) -> None:
     assert [time for _, time in _read(bag)] == times
     metadata = rosbag2_py.Info().read_metadata(str(bag), "")
     assert [(file.path, file.message_count) for file in metadata.files] == [
-        ("bag_0.mcap", 4),
-        ("bag_1.mcap", 4),
-        ("bag_2.mcap", 2),
+        (names[0], 4),
+        (names[1], 4),
+        (names[2], 2),
     ]
+    reader = rosbag2_py.SequentialReader()
+    reader.open(rosbag2_py.StorageOptions(str(bag), storage_id), rosbag2_py.ConverterOptions("cdr", "cdr"))
+    definitions = {one.topic_type: one for one in reader.get_all_message_definitions()}
+    assert definitions["std_msgs/msg/String"].encoding == "ros2msg"
+    assert "MSG: std_msgs/Header" in definitions["sensor_msgs/msg/JointState"].encoded_message_definition
+    # As upstream: an MCAP file has the hash with its topics only.
+    assert {one.type_hash for one in definitions.values()} == {HASH if storage_id == "sqlite3" else ""}
 
 
 def test_order_filter_and_seek(tmp_path: Path) -> None:
@@ -106,11 +115,15 @@ def test_order_filter_and_seek(tmp_path: Path) -> None:
     reader.open_uri(str(bag))
     reader.set_filter(rosbag2_py.StorageFilter(topics=["/b"]))
     assert [reader.read_next()[::2] for _ in range(3)] == [("/b", 5), ("/b", 10), ("/b", 20)]
-    with pytest.raises(NotImplementedError):
-        reader.set_filter(rosbag2_py.StorageFilter())
+    reader.reset_filter()  # goes on where it was
+    assert [reader.read_next()[::2] for _ in range(2)] == [("/a", 30), ("/a", 40)]
     reader.seek(15)
     reader.set_filter(rosbag2_py.StorageFilter())
     assert [reader.read_next()[::2] for _ in range(2)] == [("/a", 20), ("/b", 20)]
+    reader.seek(20)
+    assert reader.has_next()
+    reader.set_filter(rosbag2_py.StorageFilter(topics=["/b"]))
+    assert reader.read_next()[::2] == ("/b", 20)
 
 
 def test_a_bag_needs_its_metadata(tmp_path: Path) -> None:
