@@ -23,7 +23,10 @@ PACKAGES = sorted(path.parent for path in (ROOT / "src").glob("humanoid_*/packag
 # packages of Jazzy. None: rosdep has no key, so requirements/ros2.txt lists it for pip.
 KEYS = {
     "av": None,
+    "pymodbus": None,
     "pyrealsense2": None,
+    "serial": "python3-serial",
+    "sounddevice": None,
     "aiohttp": "python3-aiohttp",
     "cryptography": "python3-cryptography",
     "segno": "python3-segno",

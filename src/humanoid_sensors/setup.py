@@ -20,6 +20,9 @@ setup(
     description="Drivers of cameras, LiDARs, tactile arrays, force sensors, IMUs and microphones.",
     license="Apache-2.0",
     entry_points={
-        "console_scripts": ["camera = humanoid_sensors.camera_node:main", "lidar = humanoid_sensors.lidar_node:main"]
+        "console_scripts": [
+            f"{kind} = humanoid_sensors.{kind}_node:main"
+            for kind in ("camera", "imu", "lidar", "microphone", "tactile", "wrench")
+        ]
     },
 )

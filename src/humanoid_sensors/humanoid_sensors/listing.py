@@ -14,7 +14,7 @@ from humanoid_core import config
 class Sensor:
     """A sensor: which node drives it, and that node's parameters."""
 
-    node: Literal["camera", "lidar"]
+    node: Literal["camera", "lidar", "imu", "wrench", "tactile", "microphone"]
     parameters: dict[str, Any]
 
 

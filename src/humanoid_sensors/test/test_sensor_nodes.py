@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,13 +12,20 @@ import lidar_packets
 import numpy as np
 import pytest
 import rclpy
+from fake_netft import FakeNetFt
 from rclpy.parameter import Parameter
+from std_srvs.srv import Trigger
 from test_lidar_device import capture
 
 from humanoid_core import convert, endpoints, ros
+from humanoid_interfaces.msg import TactileArray
 from humanoid_sensors.camera.frame import Frame
 from humanoid_sensors.camera_node import CameraNode
+from humanoid_sensors.imu_node import ImuNode
 from humanoid_sensors.lidar_node import LidarNode
+from humanoid_sensors.microphone_node import MicrophoneNode
+from humanoid_sensors.tactile_node import TactileNode
+from humanoid_sensors.wrench_node import WrenchNode
 
 DEADLINE = 30.0
 
@@ -117,3 +125,74 @@ def test_a_device_that_is_away_is_an_error_in_diagnostics_and_no_end(harness):
     )
     assert heard["/diagnostics"][-1].status[0].level == b"\x02"
     assert node.trigger_deactivate() is not None
+
+
+def test_an_imu_publishes_without_orientation_where_it_has_none(harness):
+    topic = endpoints.IMU.at(place="chest")
+    words = {"device": "chest IMU", "place": "chest", "source": "simulated", "frame": "imu_chest"}
+    _, heard = harness.start(ImuNode, [topic], **words)
+    harness.until(lambda: len(heard[topic.name]) >= 10, "ten samples")
+    message = heard[topic.name][0]
+    assert (message.linear_acceleration.z, message.orientation.w) == (9.80665, 1.0)
+    assert message.header.frame_id == "imu_chest"
+    stamps = [convert.stamp_ns(one.header.stamp) for one in heard[topic.name]]
+    assert np.diff(stamps).tolist() == [5_000_000] * (len(stamps) - 1)
+
+
+def test_a_wrench_from_the_network_is_on_the_hosts_time(harness, monkeypatch):
+    sensor = FakeNetFt()
+    topic = endpoints.WRENCH.at(place="left_wrist")
+    clock = endpoints.CLOCK_SAMPLE.at(stream=topic.name)
+    words = {"device": "left wrist", "place": "left_wrist", "source": "netft", "frame": "left_wrist_wrench"}
+    scales = {"counts_per_newton": 1e6, "counts_per_newton_metre": 1e6, "sensor_rate": 1000.0}
+    _, heard = harness.start(WrenchNode, [topic, clock], **words, **scales, address="127.0.0.1", port=sensor.port)
+    numbers = itertools.count()
+
+    def enough() -> bool:
+        number = next(numbers)
+        sensor.send(number + 1, 7000 + number, (0, 0, -9_810_000, 500_000, 0, 0))
+        return len(heard[topic.name]) >= 20 and len(heard[clock.name]) >= 20
+
+    harness.until(enough, "twenty of each")
+    message = heard[topic.name][-1]
+    assert (message.wrench.force.z, message.wrench.torque.x) == (-9.81, 0.5)
+    assert convert.stamp_ns(heard[clock.name][0].device_stamp) // 10**6 >= 7000
+    assert abs(convert.stamp_ns(message.header.stamp) - time.time_ns()) < 60 * 10**9
+    sensor.close()
+
+
+def test_pads_are_published_with_their_layout_and_zeroed_when_asked(harness, tmp_path):
+    file = tmp_path / "pads.yaml"
+    file.write_text(
+        "pads: {thumb: {frame: thumb_pad, register: 0, rows: 2, columns: 3, pitch: [0.004, 0.003], quantity: force}}"
+    )
+    topic = endpoints.TACTILE.at(place="left_thumb")
+    words = {"device": "left hand", "source": "simulated", "layout": str(file), "prefix": "left_", "drift_time": 0.0}
+    node, heard = harness.start(TactileNode, [topic], **words, zero_readings=2)
+    harness.until(lambda: len(heard[topic.name]) >= 5, "five readings")
+    first = heard[topic.name][0]
+    assert (first.rows, first.columns, first.quantity, len(first.positions)) == (2, 3, TactileArray.FORCE, 6)
+    assert first.header.frame_id == "left_thumb_pad"
+    assert list(first.values) == [0.0] * 6
+    assert any(any(message.values) for message in heard[topic.name][2:])
+    client = harness.nodes[0].create_client(Trigger, "tactile/zero")
+    harness.until(client.service_is_ready, "the service")
+    heard[topic.name].clear()
+    answer = client.call_async(Trigger.Request())
+    harness.until(answer.done, "an answer")
+    assert answer.result().success
+    harness.until(lambda: [0.0] * 6 in [list(one.values) for one in heard[topic.name]], "a new zero")
+    assert node.health.total > 0
+
+
+def test_sound_is_counted_without_gaps_and_stamped_by_its_count(harness):
+    words = {"device": "head microphone", "source": "simulated", "frame": "head", "rate": 16000, "block": 160}
+    _, heard = harness.start(MicrophoneNode, [endpoints.AUDIO], **words)
+    harness.until(lambda: len(heard["audio"]) >= 20, "twenty chunks")
+    chunks = heard["audio"]
+    assert np.diff([chunk.first_sample for chunk in chunks]).tolist() == [160] * (len(chunks) - 1)
+    assert np.diff([convert.stamp_ns(chunk.header.stamp) for chunk in chunks]).tolist() == [10_000_000] * (
+        len(chunks) - 1
+    )
+    assert (chunks[0].sample_rate, chunks[0].channels, chunks[0].encoding) == (16000, 1, "pcm_s16le")
+    assert len(chunks[0].data) == 320

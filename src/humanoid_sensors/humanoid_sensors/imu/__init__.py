@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""IMUs of their own, without ROS."""
