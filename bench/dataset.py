@@ -68,7 +68,7 @@ def catalogue() -> dict[str, Figure]:
     """A hundred thousand episodes, each with 22 checks and 15 labels, and every query that pages and people make."""
     with tempfile.TemporaryDirectory() as folder, Catalogue(Path(folder) / "catalogue.sqlite") as made:
         begin = time.process_time()
-        entries = iter(_entries(EPISODES))
+        entries = iter(many_entries(EPISODES))
         while batch := list(itertools.islice(entries, 200)):
             made.put(batch)
         rate = EPISODES / (time.process_time() - begin)
@@ -123,7 +123,7 @@ def _queries(made: Catalogue) -> dict[str, Callable[[], object]]:
     return queries
 
 
-def _entries(count: int) -> Iterator[Entry]:
+def many_entries(count: int) -> Iterator[Entry]:
     """Episodes as a centre with 46 robots and 60 collectors has them after a week."""
     for i in range(count):
         failed = i % 17 == 0

@@ -99,6 +99,10 @@ class Browser:
         except AssertionError as error:
             raise AssertionError(f"{error}; the page says: {self.run('document.body.innerText')}") from None
 
+    def wait(self, condition: Callable[[], Any], what: str, deadline: float = 60.0) -> Any:
+        """Wait until a condition gives something true; that is returned."""
+        return _until(condition, what, deadline)
+
     def key(self, key: str, shift: bool = False) -> None:
         """Press and release a key, as a keyboard or foot pedal does."""
         text = key if len(key) == 1 else ""

@@ -49,12 +49,14 @@ class ConsoleServer(PageServer):
         if message["type"] != "ask" or not isinstance(arguments, dict) or not 0 <= number < 2**32:
             raise ValueError("found no question")
 
-        def answer(success: bool, text: str, value: Any = None) -> None:
+        def send(success: bool, text: str, value: Any) -> None:
             if isinstance(value, bytes):
-                sending = self._send_bytes(client, struct.pack("<BI", _PICTURE, number) + value)
+                self._later(self._send_bytes(client, struct.pack("<BI", _PICTURE, number) + value))
             else:
                 reply = {"type": "answer", "id": number, "success": success, "message": text, "value": value}
-                sending = self._send(client, reply)
-            self._loop.call_soon_threadsafe(self._later, sending)
+                self._later(self._send(client, reply))
+
+        def answer(success: bool, text: str, value: Any = None) -> None:
+            self._loop.call_soon_threadsafe(send, success, text, value)
 
         self._desk.ask(name, arguments, answer)

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -76,19 +78,45 @@ class Examiner:
 
     def __init__(self, catalogue: Path, root: Path, limits: str = "") -> None:
         self._catalogue, self._limits = str(catalogue), limits
-        # spawn: a fork would take the node's locks along, but not the threads that hold them
-        self._pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+        self._lock = threading.Lock()
+        self._pool = _pool()
         self.ready: Future[int] = self._pool.submit(_prepare, self._catalogue, str(root), limits)
 
     def submit(self, folder: str, done: Callable[[Verdict, str], None]) -> None:
         """Have an episode examined; `done` gets the verdict, or an empty one and what went wrong, in some thread."""
-
-        def finish(future: Future[Verdict]) -> None:
-            error = future.exception()
-            done({} if error else future.result(), str(error or ""))
-
-        self._pool.submit(examine, folder, self._catalogue, self._limits).add_done_callback(finish)
+        self._submit(folder, done, again=True)
 
     def stop(self) -> None:
         """Give up what waits, and end the process."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        with self._lock:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _submit(self, folder: str, done: Callable[[Verdict, str], None], again: bool) -> None:
+        pool = self._pool
+
+        def finish(future: Future[Verdict]) -> None:
+            if future.cancelled():
+                return
+            error = future.exception()
+            if isinstance(error, BrokenProcessPool) and again:  # somebody killed it: once more, in a new one
+                self._renew(pool)
+                self._submit(folder, done, again=False)
+                return
+            done({} if error else future.result(), str(error or ""))
+
+        try:
+            future = pool.submit(examine, folder, self._catalogue, self._limits)
+        except BrokenProcessPool:
+            self._renew(pool)
+            future = self._pool.submit(examine, folder, self._catalogue, self._limits)
+        future.add_done_callback(finish)
+
+    def _renew(self, broken: ProcessPoolExecutor) -> None:
+        with self._lock:
+            if self._pool is broken:
+                self._pool = _pool()
+
+
+def _pool() -> ProcessPoolExecutor:
+    # spawn: a fork would take the node's locks along, but not the threads that hold them
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))

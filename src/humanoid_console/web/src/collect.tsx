@@ -258,7 +258,6 @@ function TrialCard({ children }: { children: ComponentChildren }) {
   const { status, words, say, language } = useStation();
   const trial = status.trial;
   if (!trial) return <div class="busy"><i class="spinner" /></div>;
-  const variations = Object.entries(trial.tags).filter(([name]) => name !== "hard_case");
   return (
     <>
       <div class="task-line">
@@ -274,17 +273,25 @@ function TrialCard({ children }: { children: ComponentChildren }) {
       <div class="bar"><i style={{ width: `${Math.min(100, (100 * trial.done) / Math.max(1, trial.target))}%` }} /></div>
       <h1 class={`instruction ${language}`}>{say(trial.instruction)}</h1>
       {trial.setup && <p class="hard"><b>{words.hardCase}</b>{say(trial.setup)}</p>}
-      <dl class="variations">
-        {variations.map(([name, value]) => (
-          <div>
-            <dt>{say(name)}</dt>
-            <dd>{say(value)}</dd>
-            <small>{(trial.quotas[name]?.[value] ?? 0) - (trial.left[name]?.[value] ?? 0)} {words.of} {trial.quotas[name]?.[value]}</small>
-          </div>
-        ))}
-      </dl>
+      <Variations />
       <div class="actions">{children}</div>
     </>
+  );
+}
+
+function Variations() {
+  const { status, words, say } = useStation();
+  const trial = status.trial!;
+  return (
+    <dl class="variations">
+      {Object.entries(trial.tags).filter(([name]) => name !== "hard_case").map(([name, value]) => (
+        <div>
+          <dt>{say(name)}</dt>
+          <dd>{say(value)}</dd>
+          <small>{(trial.quotas[name]?.[value] ?? 0) - (trial.left[name]?.[value] ?? 0)} {words.of} {trial.quotas[name]?.[value]}</small>
+        </div>
+      ))}
+    </dl>
   );
 }
 
@@ -314,6 +321,13 @@ function VerdictCard({ next }: { next: () => void }) {
           <li><b>{words.checks[reason.name] ?? reason.name.replaceAll("_", " ")}</b><span>{detail(reason)}</span></li>
         ))}
       </ul>
+      {status.trial && (
+        <div class="coming">
+          <h2>{words.comesNext}<span class="count"><b>{status.trial.done}</b> {words.of} {status.trial.target}</span></h2>
+          {status.trial.setup && <p class="hard"><b>{words.hardCase}</b>{station.say(status.trial.setup)}</p>}
+          <Variations />
+        </div>
+      )}
       <div class="actions">
         <button id="next" class="primary big" onClick={next}>{words.next}<kbd>Space</kbd></button>
       </div>

@@ -26,7 +26,7 @@ export function Labels({ episode }: { episode: string }) {
   useEffect(() => {
     station.ask<{ rows: Listed[] }>("episodes", { limit: 100, ...(task && { task }) })
       .then((answer) => setRows(answer.rows), (problem: Error) => setError(problem.message));
-  }, [task]);
+  }, [task, status.verdict?.episode, status.verdict?.state]);
   useEffect(() => {
     setOpened(null);
     setError("");

@@ -36,6 +36,7 @@ export function Workload() {
   if (!hall) return <main class="hall"><i class="spinner" /></main>;
   const { total } = hall;
   const part = (count: number) => (total.trials ? `${Math.round((100 * count) / total.trials)}` : "–");
+  const recording = hall.robots.filter((robot) => robot.live?.recorder === "recording").length;
   const notes = attention(hall, words);
   return (
     <main class="hall">
@@ -44,7 +45,9 @@ export function Workload() {
         <Number value={total.usable_hours.toFixed(1)} unit={words.hoursShort} name={words.usableHours} />
         <Number value={part(total.usable)} unit="%" name={words.yield} />
         <Number value={part(total.success)} unit="%" name={words.successRate} />
+        <Number value={String(recording)} unit={`/ ${hall.robots.length}`} name={words.recordingNow} />
         <Number value={String(hall.unchecked)} name={words.queue} />
+        <Number value={String(total.drops)} name={words.lostToday} />
         <time>{hall.at.slice(11, 16)}<small> UTC</small></time>
       </section>
       <section class="people-grid" aria-label={words.collectors}>
@@ -61,12 +64,20 @@ export function Workload() {
           );
         })}
       </section>
+      <section class="robot-grid" aria-label={words.robots}>
+        {hall.robots.map((robot) => (
+          <div class={state(robot.live)} title={`${robot.trials} · ${robot.live?.free_gb?.toFixed(0) ?? "–"} GB`}>
+            <b>{robot.name.replaceAll("_", " ")}</b>
+            <small>{robot.live ? `${robot.live.free_gb?.toFixed(0) ?? "–"} GB` : words.silent}</small>
+          </div>
+        ))}
+      </section>
       <aside class="side">
         <div class="panel">
           <h2>{words.attention}</h2>
           {notes.length ? (
             <ul class="notes">
-              {notes.slice(0, 6).map(([who, what, level]) => <li class={level}><b>{who}</b><span>{what}</span></li>)}
+              {notes.slice(0, 5).map(([who, what, level]) => <li class={level}><b>{who}</b><span>{what}</span></li>)}
             </ul>
           ) : (
             <p class="good-text">{words.quiet}</p>
@@ -119,6 +130,12 @@ function Causes({ counts, say }: { counts: Record<string, number>; say: (key: st
 function mood(usable: number, trials: number): string {
   const share = trials ? usable / trials : 1;
   return share >= GOOD ? "good" : share >= POOR ? "fair" : "poor";
+}
+
+function state(live: Live | null): string {
+  if (!live) return "silent";
+  if (live.safety === "e_stop" || live.recorder === "error" || (live.free_gb ?? LOW_DISK) < LOW_DISK) return "poor";
+  return live.recorder === "recording" ? "recording" : "idle";
 }
 
 /** Who needs somebody to come, the worst first: name, why, how bad. */

@@ -108,7 +108,7 @@ class HeadsetServer(PageServer):
 
             def answer(success: bool, text: str) -> None:
                 reply = {"type": "answer", "name": name, "success": success, "message": text}
-                self._loop.call_soon_threadsafe(self._later, self._send(client, reply))
+                self._loop.call_soon_threadsafe(lambda: self._later(self._send(client, reply)))
 
             self._operator.command(name, message, answer)
 
