@@ -134,13 +134,9 @@ def add_bounds(
     count = 0
     for i in range(size):
         out.lower[i], out.upper[i] = low[out.columns[i]], high[out.columns[i]]
-    step = braking * dt
     for p in range(pairs):
         room = near.distance[p] - least[near.pair[p]]
-        if room < 0.0:
-            speed = recovery * room
-        else:
-            speed = math.sqrt(step * step + 2.0 * braking * room) - step
+        speed = recovery * room if room < 0.0 else approach(room, braking, dt)
         others = worst = 0.0
         for j in range(near.gradient.shape[1]):
             others += near.gradient[p, j] * fixed[j]
@@ -154,3 +150,10 @@ def add_bounds(
         out.lower[size + count], out.upper[size + count] = -speed - others, _FAR
         count += 1
     return count
+
+
+@compiled
+def approach(room: float, braking: float, dt: float) -> float:
+    """How fast a pair with so much room [m] may close [m/s] that brakes with `braking` [m/s2] after a step of dt."""
+    step = braking * dt
+    return math.sqrt(step * step + 2.0 * braking * room) - step

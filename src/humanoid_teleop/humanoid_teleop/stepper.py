@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from humanoid_teleop import arm_solver
-from humanoid_teleop.arm_solver import add_arm, add_bounds
+from humanoid_teleop.arm_solver import add_arm, add_bounds, approach
 from humanoid_teleop.arm_tasks import (
     RATE,
     ROWS,
@@ -40,6 +40,7 @@ from humanoid_teleop.upper_body import UpperBody
 
 TURN_DAMPING = 1e-4  # squared, of a rotation that the waist or neck cannot take, against 1
 BACK_OFF = (1.0, 0.7, 0.4, 0.2)  # shares of a step that the guard tries between it and full braking
+PARTS = ((0, 1), (0, 0), (1, 1))  # then these arms alone, one of them twice: what is stuck at rest holds no others
 
 
 class Body(NamedTuple):
@@ -293,6 +294,9 @@ def _plan(
         for k in range(3):
             rate[k] = wish.shares[3] * rate[k] - waist_rate[k]
         _turn_joints(chain, pose, body.neck, rate, home_rate, low, high, wanted)
+    pairs = links.near.used[0] if collide else 0
+    for i in range(pairs):
+        _keep_apart(body, links, i, weights.collision_acceleration, dt, brake, wanted)
     size, joined = 0, 0.0
     for side in range(2):
         arm = body.arms[side]
@@ -331,7 +335,6 @@ def _plan(
         size += arm.joints.shape[0]
         joined = max(joined, wish.joined[side])
     recovery = weights.collision_recovery * joined
-    pairs = links.near.used[0] if collide else 0
     counts[0] = size
     counts[1] = add_bounds(
         links.near,
@@ -375,9 +378,20 @@ def _take(
     for i in range(size):
         wanted[program.columns[i]] = min(max(answer[i], program.lower[i]), program.upper[i])
     fine, trial = False, np.empty(n)
-    for share in BACK_OFF:
-        for j in range(n):
-            trial[j] = brake[j] + share * (wanted[j] - brake[j])
+    for attempt in range(len(BACK_OFF) + len(PARTS)):
+        trial[:] = brake
+        if attempt < len(BACK_OFF):
+            for j in range(n):
+                trial[j] += BACK_OFF[attempt] * (wanted[j] - brake[j])
+        else:
+            for side in PARTS[attempt - len(BACK_OFF)]:
+                for j in body.arms[side].joints:
+                    trial[j] = 0.0
+            if trial.any():
+                continue
+            for side in PARTS[attempt - len(BACK_OFF)]:
+                for j in body.arms[side].joints:
+                    trial[j] = wanted[j]
         braking[:] = body.acceleration
         fine = not collide or could_stop(body.chain, links, reaches, state.q, trial, braking, dt, slack)
         if not fine:
@@ -396,7 +410,7 @@ def _take(
             state.q[j] = min(max(state.q[j], body.lower[j]), body.upper[j])
     _settle(body, state)
     watch(body.chain, state.pose, links, dt, weights.collision_near, weights.collision_acceleration)
-    return fine and share == 1.0
+    return fine and attempt == 0
 
 
 @compiled
@@ -412,6 +426,32 @@ def _together(body: Body, q: np.ndarray, v: np.ndarray, dt: float, out: np.ndarr
             end = body.upper[j] if v[j] > 0.0 else body.lower[j]
             room = max(abs(end - q[j]) - abs(v[j]) * dt, 1e-9)
             out[j] = min(max(abs(v[j]) / longest, 0.5 * v[j] * v[j] / room), out[j])
+
+
+@compiled
+def _keep_apart(
+    body: Body, links: Links, pair: int, braking: float, dt: float, brake: np.ndarray, wanted: np.ndarray
+) -> None:
+    """Slow waist and neck, in `wanted` (n,) [rad/s] towards `brake`, where they bring the links of a near pair too near
+    that no arm can part. The joints that part them go on."""
+    near = links.near
+    room = max(near.distance[pair] - links.pairs.least[near.pair[pair]], 0.0)
+    speed = approach(room, braking, dt)
+    closing = parting = 0.0
+    for arm in body.arms:
+        for i in range(arm.joints.shape[0]):
+            if near.gradient[pair, arm.joints[i]] != 0.0:
+                return
+    for j in range(wanted.shape[0]):
+        rate = near.gradient[pair, j] * wanted[j]
+        closing += min(rate, 0.0)
+        parting += max(rate, 0.0)
+    if closing + parting >= -speed:
+        return
+    share = (speed + parting) / -closing
+    for j in range(wanted.shape[0]):
+        if near.gradient[pair, j] * wanted[j] < 0.0:
+            wanted[j] = brake[j] + share * (wanted[j] - brake[j])
 
 
 @compiled

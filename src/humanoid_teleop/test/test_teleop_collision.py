@@ -10,6 +10,7 @@ import pinocchio as pin
 import pytest
 
 import humanoid_description
+from humanoid_core import rotations
 from humanoid_teleop import arm_solver, stepper
 from humanoid_teleop.collision import MOST_ROWS, SelfCollision
 from humanoid_teleop.distances import distance, place, placed_of, shapes_of
@@ -167,3 +168,28 @@ def test_a_lift_is_left_where_it_is():
     assert not lift & set(body.joints)
     waist = [body.joints[index] for index in body.waist]
     assert waist == [joint for joint in lifted.config.groups["torso"] if joint not in lift]
+
+
+def test_a_trunk_at_its_nearest_does_not_hold_the_arms(settings):
+    """Chest and head are bent until shapes of the trunk are as near as they may be; the hands go on all the same."""
+    tiangong = humanoid_description.load(humanoid_description.find_config("tiangong2_dex"))
+    motion = Stepper(UpperBody(tiangong), settings)
+    least, state, wish, dt = motion.collision.pairs.least, motion.state, motion.wish, 0.004
+    wish.shares[:], wish.joined[:] = 1.0, 1.0
+    for axis in (np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0])):
+        for turn in (0.6, -0.6):
+            motion.start(motion._body.home)
+            bent = rotations.exp(turn * axis)
+            wish.chest.rotation[:] = rotations.multiply(bent, state.torso)
+            wish.head.rotation[:] = rotations.multiply(rotations.multiply(bent, bent), state.head)
+            for arm, target in zip(state.arms, wish.arms):
+                target.position[:], target.rotation[:] = arm.points[0] + (0.1, 0.0, 0.1), arm.rotation
+            nearest = np.inf
+            for _ in range(750):
+                motion.step(dt)
+                near = motion.collision.near
+                for i in range(near.used[0]):
+                    nearest = min(nearest, near.distance[i] - least[near.pair[i]])
+            assert nearest > -motion._weights.collision_slack - 0.001, (axis, turn)
+            for arm, target in zip(state.arms, wish.arms):
+                assert np.linalg.norm(target.position - arm.points[0]) < 0.01, (axis, turn)
