@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of the pre-flight check: rows of what was found against what was expected, no ROS.
 
-Other programs show the same table from `ros2 run humanoid_bringup preflight --json`: one JSON object, `{"robot": name,
-"passed": bool, "rows": [{"name", "status", "found", "expected", "advice"}]}`, as `to_json` makes it.
+Other programs show the same table from `ros2 run humanoid_bringup preflight --json`: the first line is a JSON object,
+`{"robot": name, "passed": bool, "rows": [{"name", "status", "found", "expected", "advice"}]}`, as `to_json` makes it;
+`ros2 run` adds a line of its own where something is red.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ def passed(rows: Sequence[Row]) -> bool:
 
 
 def to_json(robot: str, rows: Sequence[Row]) -> str:
-    """The table for programs."""
-    return json.dumps({"robot": robot, "passed": passed(rows), "rows": [asdict(row) for row in rows]}, indent=1)
+    """The table for programs, in one line."""
+    return json.dumps({"robot": robot, "passed": passed(rows), "rows": [asdict(row) for row in rows]})
 
 
 def to_text(robot: str, rows: Sequence[Row], colour: bool) -> str:

@@ -12,6 +12,7 @@ from humanoid_core import endpoints
 from humanoid_core.endpoints import Endpoint
 from humanoid_description import Robot
 from humanoid_sensors.listing import Sensor
+from humanoid_sensors.tactile import layout
 
 
 @dataclass(frozen=True)
@@ -168,4 +169,12 @@ def _sensor(sensor: Sensor) -> list[Stream]:
     if sensor.node == "camera":
         each = float(given.get("rate", 30.0))
         return _camera(str(given["camera"]), each, each if given.get("depth") else 0.0, True)
-    return [Stream(endpoints.LIDAR_POINTS, rate)]
+    prefix, place = str(given.get("prefix", "")), str(given.get("place", ""))
+    ends = {
+        "lidar": lambda: [endpoints.LIDAR_POINTS],
+        "imu": lambda: [endpoints.IMU.at(place=place)],
+        "wrench": lambda: [endpoints.WRENCH.at(place=place)],
+        "microphone": lambda: [endpoints.AUDIO],
+        "tactile": lambda: [endpoints.TACTILE.at(place=prefix + pad) for pad in layout.load(given["layout"]).pads],
+    }
+    return [Stream(end, rate) for end in ends[sensor.node]()]

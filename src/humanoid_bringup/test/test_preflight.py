@@ -171,6 +171,17 @@ def test_a_real_robot_must_have_what_its_sensors_file_starts(robot):
     camera = Sensor("camera", {"camera": "head", "depth": True, "rate": 15.0})
     streams = {one.endpoint.name: one for one in expected_streams(robot, {"head_camera": camera})}
     assert streams["joint_states"].required
+    pads = str(Path(__file__).parents[2] / "humanoid_sensors" / "config" / "inspire_rh56dftp.yaml")
+    listed = {
+        "chest": Sensor("imu", {"place": "chest", "expected_rate": 100.0}),
+        "wrist": Sensor("wrench", {"place": "left_wrist"}),
+        "hand": Sensor("tactile", {"layout": pads, "prefix": "left_", "expected_rate": 50.0}),
+        "ear": Sensor("microphone", {}),
+    }
+    more = {one.endpoint.name: one for one in expected_streams(robot, listed)}
+    assert (more["imu/chest"].rate, more["imu/chest"].required) == (100.0, True)
+    assert more["wrench/left_wrist"].required
+    assert (more["tactile/left_palm"].rate, more["audio"].required) == (50.0, True)
     assert streams["camera/head/depth/camera_info"] == Stream(endpoints.CAMERA_DEPTH_INFO.at(camera="head"), 15.0)
     assert not streams["tactile/left_thumb"].required
     twin = expected_streams(robot, None, without=["tactile/", "camera/left"])

@@ -18,7 +18,7 @@ from humanoid_sensors.camera.replayed import ReplayedCamera, moving_bar
 from humanoid_sensors.camera.video import VideoCamera
 from humanoid_sensors.device import Device
 from humanoid_sensors.errors import DeviceError
-from humanoid_sensors.sensor_node import SensorNode
+from humanoid_sensors.sensor_node import SensorNode, run
 
 _SOURCES = ("v4l2", "rtsp", "file", "realsense", "pattern")
 _COLOR = (endpoints.CAMERA_COLOR, endpoints.CAMERA_COLOR_COMPRESSED, endpoints.CAMERA_COLOR_INFO)
@@ -140,4 +140,4 @@ def raw_image(frame: Frame, info: CameraInfo, device: str) -> Image:
 
 def main() -> None:
     """Run the node."""
-    ros.run(CameraNode)
+    run(CameraNode)

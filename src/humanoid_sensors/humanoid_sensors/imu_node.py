@@ -13,7 +13,7 @@ from humanoid_core.errors import ConfigError
 from humanoid_sensors.device import Device
 from humanoid_sensors.imu.sample import Sample, standing
 from humanoid_sensors.imu.witmotion import WitMotion
-from humanoid_sensors.sensor_node import SensorNode
+from humanoid_sensors.sensor_node import SensorNode, run
 from humanoid_sensors.serial_line import Line, RecordedLine, SerialLine
 from humanoid_sensors.simulated import Simulated
 
@@ -62,4 +62,4 @@ class ImuNode(SensorNode):
 
 def main() -> None:
     """Run the node."""
-    ros.run(ImuNode)
+    run(ImuNode)

@@ -17,7 +17,7 @@ from humanoid_sensors.lidar.device import PORTS, LidarDevice, decoder
 from humanoid_sensors.lidar.livox import ImuSample
 from humanoid_sensors.lidar.livox_control import LivoxControl
 from humanoid_sensors.network import CaptureSource, DatagramSource, UdpSource
-from humanoid_sensors.sensor_node import SensorNode
+from humanoid_sensors.sensor_node import SensorNode, run
 from humanoid_sensors.timing import HostTime
 
 _KINDS = {"<f4": PointField.FLOAT32, "<u4": PointField.UINT32, "<u2": PointField.UINT16, "|u1": PointField.UINT8}
@@ -107,4 +107,4 @@ def empty_cloud(frame: str) -> PointCloud2:
 
 def main() -> None:
     """Run the node."""
-    ros.run(LidarNode)
+    run(LidarNode)

@@ -13,7 +13,7 @@ from humanoid_interfaces.msg import AudioChunk
 from humanoid_sensors.audio.chunk import Chunk, Format, WavFile, tone
 from humanoid_sensors.audio.microphone import Microphone
 from humanoid_sensors.device import Device
-from humanoid_sensors.sensor_node import SensorNode
+from humanoid_sensors.sensor_node import SensorNode, run
 from humanoid_sensors.simulated import Simulated
 from humanoid_sensors.timing import HostTime
 
@@ -62,4 +62,4 @@ class MicrophoneNode(SensorNode):
 
 def main() -> None:
     """Run the node."""
-    ros.run(MicrophoneNode)
+    run(MicrophoneNode)

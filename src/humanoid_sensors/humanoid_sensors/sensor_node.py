@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +15,7 @@ from humanoid_core import convert, endpoints, ros
 from humanoid_core.endpoints import Endpoint
 from humanoid_core.errors import HumanoidError
 from humanoid_interfaces.msg import ClockSample
-from humanoid_sensors.device import Device, Runner
+from humanoid_sensors.device import Device, DeviceThread, Runner
 from humanoid_sensors.health import Health
 
 
@@ -115,3 +118,16 @@ class SensorNode(LifecycleNode):
         report = self.health.report()
         level = ros.Diagnostics.OK if report.healthy else ros.Diagnostics.ERROR
         self._diagnostics.update(level, report.message, **report.values)
+
+
+def run(kind: Callable[[], SensorNode]) -> None:
+    """Run one sensor's node until it is told to stop.
+
+    A device's thread that was left behind in its driver would hold up the interpreter's own end until the driver
+    returns (a silent network camera: 5 s), so the process ends without it; all that matters was closed by then.
+    """
+    ros.run(kind)
+    if any(isinstance(thread, DeviceThread) for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)

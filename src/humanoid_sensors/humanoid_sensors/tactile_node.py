@@ -13,7 +13,7 @@ from humanoid_core import convert, endpoints, ros
 from humanoid_core.errors import ConfigError
 from humanoid_interfaces.msg import TactileArray
 from humanoid_sensors.device import Device
-from humanoid_sensors.sensor_node import SensorNode
+from humanoid_sensors.sensor_node import SensorNode, run
 from humanoid_sensors.simulated import Simulated
 from humanoid_sensors.tactile import layout
 from humanoid_sensors.tactile.modbus import ModbusTactile, client
@@ -80,4 +80,4 @@ class TactileNode(SensorNode):
 
 def main() -> None:
     """Run the node."""
-    ros.run(TactileNode)
+    run(TactileNode)

@@ -10,7 +10,7 @@ from geometry_msgs.msg import WrenchStamped
 from humanoid_core import convert, endpoints, ros
 from humanoid_core.errors import ConfigError
 from humanoid_sensors.device import Device
-from humanoid_sensors.sensor_node import SensorNode
+from humanoid_sensors.sensor_node import SensorNode, run
 from humanoid_sensors.simulated import Simulated
 from humanoid_sensors.timing import HostTime
 from humanoid_sensors.wrench.netft import PORT, NetFt, Scale
@@ -72,4 +72,4 @@ class WrenchNode(SensorNode):
 
 def main() -> None:
     """Run the node."""
-    ros.run(WrenchNode)
+    run(WrenchNode)

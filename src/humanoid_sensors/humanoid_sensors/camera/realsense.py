@@ -16,6 +16,7 @@ from humanoid_sensors.errors import DeviceError, DeviceLost
 from humanoid_sensors.timing import HostTime
 
 _QUEUE = 30
+_PATIENCE_MS = 100
 _MODELS = {
     rs.distortion.none: "plumb_bob",
     rs.distortion.brown_conrady: "plumb_bob",
@@ -69,6 +70,7 @@ class RealSense:
         self._queue: Any = None
         self._times = {stream: HostTime() for stream in self._wanted}
         self._numbers: dict[str, int] = {}
+        self._last = 0.0
         self._unit = 0.001
         self.calibrations: dict[str, Calibration] = {}
 
@@ -94,13 +96,15 @@ class RealSense:
         except RuntimeError as error:
             self.close()
             raise DeviceLost(self.name, error, "a RealSense that starts") from error
-        self._queue = queue
+        self._queue, self._last = queue, time.monotonic()
 
     def read(self) -> Iterable[Frame]:
-        found, frame = self._queue.try_wait_for_frame(round(1000 * self._timeout))
+        found, frame = self._queue.try_wait_for_frame(_PATIENCE_MS)
         if not found:
-            raise DeviceLost(self.name, f"no picture for {self._timeout:g} s", "pictures")
-        arrival = time.time_ns()
+            if time.monotonic() - self._last > self._timeout:
+                raise DeviceLost(self.name, f"no picture for {self._timeout:g} s", "pictures")
+            return []
+        self._last, arrival = time.monotonic(), time.time_ns()
         stream = "color" if frame.get_profile().stream_type() == rs.stream.color else "depth"
         image = np.asanyarray(frame.as_video_frame().get_data()).copy()
         if stream == "depth" and self._unit != 0.001:
