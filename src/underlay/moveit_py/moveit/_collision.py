@@ -16,8 +16,8 @@ from moveit.core.robot_model import RobotModel
 
 Shapes = list[tuple[coal.CollisionGeometry, np.ndarray]]  # each with its pose (4, 4)
 _STEP = 0.01  # [m] between two looks where no distance is kept
+_TOUCH = 1e-5  # [m] nearer is touching: with a margin of 0 coal overlooks overlaps of boxes and cylinders now and then
 _SPARE = 1e-3  # [m] pairs that start nearer than the padding keep what distance they have, less this
-_SAMPLES = 40  # configurations that the reach of joints is measured in
 
 
 @dataclass(frozen=True)
@@ -126,13 +126,13 @@ class Collisions:
                 if first != second and not matrix._allows(first, second):
                     self._geometry.addCollisionPair(pin.CollisionPair(a, b))
         self._results = pin.GeometryData(self._geometry)
-        for request in self._results.collisionRequests:
-            request.security_margin = padding
-        self._padding = padding
+        self._padding = max(padding, _TOUCH)
+        self.strict()
         # What keeps the padding at both ends of a step of twice as much has nothing to hit in between.
         self._step = 2 * padding or _STEP
-        self._broad = pin.BroadPhaseManager_DynamicAABBTreeCollisionManager(self._model, self._geometry, self._results)
-        self._chains, self._reach = self._reaches(set(moved), moved)
+        # The fastest way to find overlapping boxes of so few bodies: half of the tree's time.
+        self._broad = pin.BroadPhaseManager_NaiveCollisionManager(self._model, self._geometry, self._results)
+        self._levers = self._approach(moved)
 
     def _add(self, name: str, joint: int, pose: pin.SE3, form: coal.CollisionGeometry) -> None:
         self._geometry.addGeometryObject(pin.GeometryObject(f"{name}#{len(self.names)}", joint, pose, form))
@@ -147,42 +147,55 @@ class Collisions:
             found.append(found[self._model.parents[i]] | own)
         return found
 
-    def _reaches(self, kinds: set[frozenset[int]], moved: list[frozenset[int]]) -> tuple[np.ndarray, np.ndarray]:
-        """Which columns move each kind of body, (kinds, n), and how far from each joint they reach, (n,) [m/rad]."""
+    def _approach(self, moved: list[frozenset[int]]) -> np.ndarray:
+        """How far each column moves the bodies of a pair against each other at most, (kinds of pairs, n) [m/rad]."""
         columns = self.columns.tolist()
-        chains = np.array([[float(c in kind) for c in columns] for kind in kinds if kind] or [[0.0] * len(columns)])
-        reach, random = np.full(len(columns), 1e-3), np.random.default_rng(0)
-        low, high = np.maximum(self._model.lowerPositionLimit, -3.2), np.minimum(self._model.upperPositionLimit, 3.2)
-        joint_of = {int(self._model.joints[i].idx_q): i for i in range(self._model.njoints - 1, 0, -1)}
-        for _ in range(_SAMPLES):
-            pin.forwardKinematics(self._model, self._data, random.uniform(low, high))
-            pin.updateGeometryPlacements(self._model, self._data, self._geometry, self._results)
-            for k, kind in enumerate(moved):
-                form = self._geometry.geometryObjects[k].geometry
-                form.computeLocalAABB()
-                place = self._results.oMg[k].act(np.array(form.aabb_center))
-                for column in kind:
-                    i, joint = columns.index(column), joint_of[column]
-                    if self._model.joints[joint].shortname().startswith("JointModelP"):
-                        reach[i] = 1.0
-                        continue
-                    far = np.linalg.norm(place - self._data.oMi[joint].translation) + form.aabb_radius
-                    reach[i] = max(reach[i], far)
-        return chains, reach
+        reaches = [self._reach(k) for k in range(len(moved))] + [{}] * (len(self.names) - len(moved))
+        rows: dict[frozenset[int], np.ndarray] = {frozenset(): np.zeros(len(columns))}
+        for pair in self._geometry.collisionPairs:
+            first, second = reaches[pair.first], reaches[pair.second]
+            between = frozenset(first) ^ frozenset(second)  # what moves both does not move them against each other
+            row = rows.setdefault(between, np.zeros(len(columns)))
+            for column in between:
+                i = columns.index(column)
+                row[i] = max(row[i], first.get(column, 0.0), second.get(column, 0.0))
+        return np.array(list(rows.values()))
+
+    def _reach(self, body: int) -> dict[int, float]:
+        """How far a body reaches from the joints that move it, by column: along stretched limbs [m], or 1 [m/m]."""
+        placed = self._geometry.geometryObjects[body]
+        placed.geometry.computeLocalAABB()
+        centre = placed.placement.act(np.array(placed.geometry.aabb_center))
+        far, joint = float(np.linalg.norm(centre)) + placed.geometry.aabb_radius, placed.parentJoint
+        found = dict[int, float]()
+        while joint:
+            model, column = self._model.joints[joint], int(self._model.joints[joint].idx_q)
+            slides = model.shortname().startswith("JointModelP")
+            if column in self.columns:
+                found[column] = 1.0 if slides else max(far, found.get(column, 0.0))
+            if slides:
+                low, high = self._model.lowerPositionLimit[column], self._model.upperPositionLimit[column]
+                far += max(abs(low), abs(high))
+            far += float(np.linalg.norm(self._model.jointPlacements[joint].translation))
+            joint = self._model.parents[joint]
+        return found
 
     def collides(self, q: np.ndarray) -> bool:
         """Whether some pair is nearer than it may be at q (nq,)."""
         return bool(pin.computeCollisions(self._model, self._data, self._broad, q, True))
 
-    def motion_collides(self, q: np.ndarray, goal: np.ndarray) -> bool:
-        """Whether the straight motion from q to goal, both (nq,), hits something after q; looks at the end first."""
-        furthest = float((self._chains @ (self._reach * np.abs((goal - q)[self.columns]))).max())
-        count = max(1, int(np.ceil(furthest / self._step)))
+    def motion_collides(self, q: np.ndarray, goal: np.ndarray, coarse: float = 1.0) -> bool:
+        """Whether the straight motion from q to goal, both (nq,), hits something after q; looks at the end first.
+
+        With `coarse` above 1 it looks so many times less often, and may overlook something.
+        """
+        furthest = float((self._levers @ np.abs((goal - q)[self.columns])).max())
+        count = max(1, int(np.ceil(furthest / (self._step * coarse))))
         return any(self.collides(q + (goal - q) * share) for share in _spread(count))
 
     def apart(self, rows: np.ndarray) -> np.ndarray:
         """Those of some positions (m, n) in a row between which nothing moves further than a step, and the last."""
-        ways = np.cumsum(np.abs(np.diff(rows, axis=0)) * self._reach @ self._chains.T, axis=0)
+        ways = np.cumsum(np.abs(np.diff(rows, axis=0)) @ self._levers.T, axis=0)
         kept, since = [], np.zeros(ways.shape[1] if len(ways) else 0)
         for i in range(1, len(rows)):
             if i == len(rows) - 1 or (ways[i] - since).max() > self._step:
@@ -211,7 +224,7 @@ class Collisions:
         pin.computeDistances(self._model, self._data, self._geometry, self._results, q)
         for request, result in zip(self._results.collisionRequests, self._results.distanceResults):
             if result.min_distance < self._padding:
-                request.security_margin = min(request.security_margin, max(0.0, result.min_distance - _SPARE))
+                request.security_margin = min(request.security_margin, max(_TOUCH, result.min_distance - _SPARE))
         return not self.collides(q)
 
     def strict(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from moveit_msgs.msg import MoveItErrorCodes
@@ -15,6 +16,9 @@ from moveit._timing import Limits, timed
 
 util.setLogLevel(util.LogLevel.LOG_ERROR)
 _SHORTCUTS = 3  # rounds
+_RANGE = 0.2  # share of the space's extent that OMPL takes for a branch by itself
+_TRIES = ((1.0, 8.0), (0.4, 8.0), (1.0, 2.0))  # share of that, and how coarsely motions are looked at
+_FIRST_TRY = 0.4  # [s]
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,9 @@ class Plan:
 class _Motions(base.MotionValidator):
     """Straight motions, looked at so finely that no body gets past another."""
 
-    def __init__(self, space: base.SpaceInformation, collisions: Collisions, still: np.ndarray) -> None:
+    def __init__(self, space: base.SpaceInformation, collisions: Collisions, still: np.ndarray, coarse: float) -> None:
         super().__init__(space)
+        self._coarse = coarse
         self._collisions, self._from, self._to = collisions, still.copy(), still.copy()
         self._columns = collisions.columns
 
@@ -53,7 +58,7 @@ class _Motions(base.MotionValidator):
         count = len(self._columns)
         self._from[self._columns] = [first[i] for i in range(count)]
         self._to[self._columns] = [second[i] for i in range(count)]
-        return not self._collisions.motion_collides(self._from, self._to)
+        return not self._collisions.motion_collides(self._from, self._to, self._coarse)
 
 
 def plan(request: Request, collisions: Collisions, planner_id: str) -> Plan | int:
@@ -91,10 +96,38 @@ def plan(request: Request, collisions: Collisions, planner_id: str) -> Plan | in
 
 
 def _search(request: Request, collisions: Collisions, planner_id: str, end: float) -> np.ndarray | None:
-    """Corners of a free path (k, n), or None. The straight way is tried first."""
+    """Corners of a free path (k, n), or None.
+
+    The straight way is tried first. Then the planner begins again and again, with ever more time, in turns with long
+    and short branches: long ones cross free space in a few looks, short ones get a hand out of a bin. While it searches
+    it looks at motions coarsely; a path counts when every piece was looked at closely.
+    """
     columns = collisions.columns
     if not collisions.motion_collides(request.start, request.goal):
         return np.array([request.start[columns], request.goal[columns]])
+    longest = _FIRST_TRY
+    while True:
+        for share, coarse in _TRIES:
+            left = end - time.perf_counter()
+            if left <= 0.0:
+                return None
+            points = _try(request, collisions, planner_id, min(left, longest), share, coarse)
+            if points is not None and _free(request.start, points, collisions):
+                return points
+        longest *= 2.0
+
+
+def _free(still: np.ndarray, points: np.ndarray, collisions: Collisions) -> bool:
+    rows = np.tile(still, (len(points), 1))
+    rows[:, collisions.columns] = points
+    return not any(collisions.motion_collides(first, last) for first, last in pairwise(rows))
+
+
+def _try(
+    request: Request, collisions: Collisions, planner_id: str, seconds: float, share: float, coarse: float
+) -> np.ndarray | None:
+    """One run of the planner with branches of a share of their usual length; looks only as closely as `coarse` says."""
+    columns = collisions.columns
     count = len(columns)
     space = base.RealVectorStateSpace(count)
     bounds = base.RealVectorBounds(count)
@@ -110,7 +143,7 @@ def _search(request: Request, collisions: Collisions, planner_id: str, end: floa
         return not collisions.collides(q)
 
     information.setStateValidityChecker(free)
-    information.setMotionValidator(_Motions(information, collisions, request.start))
+    information.setMotionValidator(_Motions(information, collisions, request.start, coarse))
     information.setup()
     problem = base.ProblemDefinition(information)
     first, last = information.allocState(), information.allocState()
@@ -119,10 +152,11 @@ def _search(request: Request, collisions: Collisions, planner_id: str, end: floa
     problem.setStartAndGoalStates(first, last, 1e-9)
     planner = getattr(geometric, planner_id)(information)
     planner.setProblemDefinition(problem)
-    if request.range > 0.0:
-        planner.setRange(request.range)
+    usual = request.range or _RANGE * space.getMaximumExtent()
+    planner.setRange(share * usual)
     planner.setup()
-    planner.solve(max(0.0, end - time.perf_counter()))
+    end = time.perf_counter() + seconds
+    planner.solve(seconds)
     if not problem.hasExactSolution():
         return None
     path, simplifier = problem.getSolutionPath(), geometric.PathSimplifier(information)

@@ -35,6 +35,11 @@ SRDF = """<robot name="arm"><group name="arm"><joint name="j1"/><joint name="j2"
 <joint name="j3" value="-1"/></group_state><disable_collisions link1="l1" link2="l2" reason="Adjacent"/>
 <disable_collisions link1="l2" link2="l3" reason="Adjacent"/></robot>"""
 
+SHOULDER_IN_TORSO = (  # xyz [m], rpy [rad]
+    0.08433639867713455, -0.10024971902881125, 0.1265317410850938,
+    -2.3358438919533118, 0.3140640957024695, 1.7462535867783087,
+)  # fmt: skip
+
 
 @pytest.fixture
 def model() -> RobotModel:
@@ -246,3 +251,53 @@ def test_capsules_are_put_together_from_cylinders_with_balls(model):
     forms = [one.geometry for one in scene._collisions("arm", 0.0)._geometry.geometryObjects]
     assert len(forms) == 3
     assert all(isinstance(form, coal.Capsule) for form in forms)
+
+
+def test_overlaps_are_seen_where_no_distance_is_kept():
+    """A torso and a shoulder that overlap by 2 cm: asked for a margin of 0, coal says that they do not."""
+    link = '<link name="{}"><collision><geometry>{}</geometry></collision></link>'
+    urdf = (
+        '<robot name="two">'
+        + link.format("torso", '<box size="0.151 0.208 0.182"/>')
+        + link.format("shoulder", '<cylinder radius="0.0335" length="0.092"/>')
+        + '<joint name="j" type="revolute"><parent link="torso"/><child link="shoulder"/>'
+        '<origin xyz="{} {} {}" rpy="{} {} {}"/><axis xyz="0 0 1"/>'
+        '<limit lower="-1" upper="1" velocity="1" effort="1"/></joint></robot>'
+    ).format(*SHOULDER_IN_TORSO)
+    srdf = '<robot name="two"><group name="g"><joint name="j"/></group></robot>'
+    scene = PlanningScene(RobotModel._from_text(urdf, srdf, {}))
+    answer = CollisionResult()
+    scene.check_collision(CollisionRequest("g", distance=True), answer)
+    assert answer.distance == pytest.approx(-0.0198, abs=1e-3)
+    assert answer.collision
+
+
+def test_no_pair_approaches_faster_than_is_thought(model):
+    """One joint at a time, from random poses: what the steps between two looks are made of."""
+    scene, random = PlanningScene(model), np.random.default_rng(0)
+    scene.apply_collision_object(box("wall", (1.0, 1.0, 0.0), (0.1, 0.1, 0.1)))
+    collisions = scene._collisions("arm", 0.01)
+    tightest = 0.0
+    for _ in range(200):
+        q, step = random.uniform(-2.8, 2.8, 3), np.zeros(3)
+        step[random.integers(3)] = 0.01
+        before, after = ({(a, b): d for d, a, b in collisions.distances(x)} for x in (q, q + step))
+        approach = max(abs(after[pair] - before[pair]) for pair in before)
+        assert approach <= (collisions._levers @ step).max()
+        tightest = max(tightest, approach / (collisions._levers @ step).max())
+    assert tightest > 0.5
+
+
+def test_a_path_that_was_looked_at_coarsely_counts_only_when_a_close_look_agrees(model, monkeypatch):
+    """A wall so thin that the coarse look jumps over it."""
+    scene = PlanningScene(model)
+    scene.apply_collision_object(box("wall", (0.0, 1.0, 0.0), (0.02, 1.5, 0.4)))
+    collisions = scene._collisions("arm", 0.002)
+    start, goal = np.array([0.6, 0.0, 0.0]), np.array([2.6, 0.0, 0.0])
+    assert not collisions.motion_collides(start, goal, 1000.0)
+    assert collisions.motion_collides(start, goal)
+    points = np.array([start, goal])
+    monkeypatch.setattr(_planner, "_try", lambda *_: points)
+    one, many = np.ones(3), np.full(3, 9.0)
+    request = _planner.Request(start, goal, -3 * one, 3 * one, 0.2, 1, 0.0, Limits(one, many, many), 0.1, 0.1)
+    assert _planner.plan(request, collisions, "RRTConnect") == MoveItErrorCodes.TIMED_OUT
