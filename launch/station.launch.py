@@ -28,8 +28,11 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             "operator",
             default_value="scripted",
-            choices=["scripted", "motion", "natnet", "mvn", "bvh_stream", "webxr", "handheld", "leader", "none"],
-            description="Operator: scripted, recorded, OptiTrack, Xsens, BVH lines, headset, controllers, leader arm",
+            choices=[
+                *("scripted", "motion", "natnet", "mvn", "bvh_stream"),
+                *("webxr", "handheld", "leader", "joystick", "none"),
+            ],
+            description="Scripted, recorded, OptiTrack, Xsens, BVH lines, headset, controllers, leader arm, joystick",
         ),
         DeclareLaunchArgument(
             "motion",
@@ -55,6 +58,18 @@ def generate_launch_description() -> LaunchDescription:
             description="Which joint of operator:=leader the robot's follow, a file in config/leaders",
         ),
         flag("leader_bus", True, "Read the leader's Dynamixel motors; else its own driver publishes its joint states"),
+        DeclareLaunchArgument(
+            "drive",
+            default_value="none",
+            choices=["none", "beside", "sticks"],
+            description="What drives base and torso lift: a joystick beside the operator's device, or its own sticks",
+        ),
+        DeclareLaunchArgument(
+            "gamepad",
+            default_value="game_controller",
+            choices=names_in("gamepads"),
+            description="Make of the joystick, a file in config/gamepads",
+        ),
         DeclareLaunchArgument("page_port", default_value="8443", description="Port of the page for operator:=webxr"),
         flag("console", False, "Serve the console page: plan, trials, labels, workload"),
         DeclareLaunchArgument("console_port", default_value="8444", description="Port of the page for console:=true"),
@@ -110,6 +125,20 @@ def generate_launch_description() -> LaunchDescription:
             "humanoid_teleop",
             IfCondition(EqualsSubstitution(operator, "handheld")),
             device=LaunchConfiguration("device"),
+        ),
+        include(
+            "joystick",
+            "humanoid_teleop",
+            IfCondition(EqualsSubstitution(operator, "joystick")),
+            gamepad=LaunchConfiguration("gamepad"),
+            role="operator",
+        ),
+        include(
+            "joystick",
+            "humanoid_teleop",
+            IfCondition(NotEqualsSubstitution(LaunchConfiguration("drive"), "none")),
+            gamepad=LaunchConfiguration("gamepad"),
+            role=LaunchConfiguration("drive"),
         ),
         include(
             "webxr",

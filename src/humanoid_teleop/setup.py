@@ -25,6 +25,8 @@ setup(
             "motion_player = humanoid_teleop.motion_player_node:main",
             "dynamixel = humanoid_teleop.dynamixel_node:main",
             "handheld = humanoid_teleop.handheld_node:main",
+            "joystick = humanoid_teleop.joystick_node:main",
+            "keyboard = humanoid_teleop.keyboard_node:main",
             "leader = humanoid_teleop.leader_node:main",
             "mocap = humanoid_teleop.mocap_node:main",
             "replay_motion = humanoid_teleop.replay_motion:main",

@@ -212,7 +212,8 @@ class Retargeter:
             positions: Measured joint positions by name [rad].
         """
         state = self._stepper.state
-        if not self._started or state.v.any() or any(arm.follower.state != IDLE for arm in self._arms.values()):
+        followers = (self._head, *(arm.follower for arm in self._arms.values()))
+        if not self._started or state.v.any() or any(follower.state != IDLE for follower in followers):
             return False
         pairs = zip(self.body.joints, state.q.tolist())
         return any(abs(positions.get(joint, q) - q) > STRAYED for joint, q in pairs)
@@ -334,7 +335,8 @@ class Retargeter:
         following = self._watch_arms(time)
         self._wish_turn(2, self._chest, time, dt, following and settings.waist and self.body.waist.size > 0)
         self._turn_with_chest(dt)
-        self._wish_turn(3, self._head, time, dt, following and settings.neck and self.body.neck.size > 0)
+        looking = (following or self._only_looking) and settings.neck and self.body.neck.size > 0
+        self._wish_turn(3, self._head, time, dt, looking)
         for index, (side, arm) in enumerate(self._arms.items()):
             if arm.follower.state == FOLLOWING:
                 self._wish_arm(index, side, arm, time, dt)
@@ -360,8 +362,13 @@ class Retargeter:
                     follower.engage(time, place, rotations.multiply(back, at.rotation))
         return any(arm.follower.state == FOLLOWING for arm in self._arms.values())
 
+    @property
+    def _only_looking(self) -> bool:
+        """Whether the person holds a dead-man for which no hand was tracked yet, as behind a joystick."""
+        return any(arm.wanted and arm.released and arm.follower.state == IDLE for arm in self._arms.values())
+
     def _wish_turn(self, index: int, follower: PoseFollower, time: float, dt: float, wanted: bool) -> None:
-        """Chest or head: engaged with the first arm, let go of with the last."""
+        """Chest or head: engaged with the first arm, let go of with the last; the head also where no arm can follow."""
         wish, state = self._stepper.wish, self._stepper.state
         if not (wanted and time - follower.seen <= self._settings.hold_after):
             follower.state = IDLE

@@ -41,16 +41,24 @@ def test_retargeting():
         ("webxr", {"port", "task", "instruction", "trace"}),
         ("mocap", {"protocol", "hierarchy", "skeleton", "trace"}),
         ("handheld", {"device"}),
+        ("joystick", {"gamepad", "role"}),
         ("dynamixel", set()),
         ("policy", set()),
         ("leader", {"robot_config", "urdf", "mapping"}),
     ],
 )
 def test_devices(node, of_the_launch_file):
+    assert listed(node) == in_code(node)
+    assert declared(node) == in_code(node) - of_the_launch_file
+
+
+def test_the_keyboard_needs_no_file():
+    assert listed("keyboard") == in_code("keyboard")
+
+
+def in_code(node: str) -> set[str]:
     source = (PACKAGE / "humanoid_teleop" / f"{node}_node.py").read_text()
-    names = set(re.findall(r"ros\.(?:required|optional)\(\s*self,\s*\"(\w+)\"", source))
-    assert listed(node) == names
-    assert declared(node) == names - of_the_launch_file
+    return set(re.findall(r"ros\.(?:required|optional)\(\s*self,\s*\"(\w+)\"", source))
 
 
 def test_settings_are_strict(tmp_path):
