@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The checks of an episode right after its end, in a process of their own: the page never waits for the processor."""
+"""The checks of an episode right after its end, then proposed labels: in a process of their own, so that the page never
+waits for the processor."""
 
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,9 @@ from humanoid_dataset.catalogue_cli import refresh
 from humanoid_dataset.check import write_checks
 from humanoid_dataset.checks import judge
 from humanoid_dataset.entries import read_entry
+from humanoid_dataset.episode import Episode
+from humanoid_dataset.proposals import write_proposals
+from humanoid_dataset.propose_labels import proposals_of
 from humanoid_dataset.results import CheckResult, load_limits
 
 Verdict = dict[str, Any]
@@ -52,6 +59,17 @@ def examine(folder: str, catalogue: str, limits: str) -> Verdict:
         "failed": [_plain(result) for result in verdict.failures],
         "open": [result.name for result in verdict.results if result.status == "not_assessed"],
     }
+
+
+def propose(folder: str, catalogue: str) -> int:
+    """Propose labels of an episode, beside its bag and in the catalogue; how many there are.
+
+    Raises:
+        HumanoidError: nothing can be proposed for it.
+    """
+    found = proposals_of(Episode.open(folder))
+    write_proposals(Path(folder), found, catalogue)
+    return len(found)
 
 
 def _plain(result: CheckResult) -> dict[str, Any]:
@@ -103,6 +121,9 @@ class Examiner:
                 self._submit(folder, done, again=False)
                 return
             done({} if error else future.result(), str(error or ""))
+            if not error:
+                with suppress(RuntimeError):  # nobody waits for these, and the console may be about to end
+                    pool.submit(propose, folder, self._catalogue)
 
         try:
             future = pool.submit(examine, folder, self._catalogue, self._limits)
@@ -119,4 +140,17 @@ class Examiner:
 
 def _pool() -> ProcessPoolExecutor:
     # spawn: a fork would take the node's locks along, but not the threads that hold them
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_settle)
+
+
+def _settle() -> None:
+    """In the other process: Ctrl-C in a terminal is the node's to act on; it ends with the node, whatever ends that."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        assert parent
+        parent.join()
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True).start()
