@@ -31,7 +31,7 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
             DeclareLaunchArgument("episodes", default_value="3", description="How many episodes to collect"),
-            include("collect", out=LaunchConfiguration("out"), operator_autostart="false"),
+            include("collect", out=LaunchConfiguration("out"), operator_autostart="false", planning="true"),
             RegisterEventHandler(
                 OnProcessExit(target_action=demo, on_exit=[Shutdown(reason="the demonstration is over")])
             ),

@@ -1,23 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the demonstration does, without ROS: `collect` tells the story, `Runner` sees to it that every step ends.
-
-The story is a generator. It yields steps (wait for something, call a service, say something); the runner looks at what
-is known of the running system, carries the steps out, and hands answers back.
-"""
+"""What the demonstration does, without ROS: `collect` tells the story of some episodes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
+from humanoid_bringup.story import NANOSECONDS, Act, Answer, Call, DemoFailed, Say, Step, Story, Until
 from humanoid_core import endpoints
-from humanoid_core.endpoints import Endpoint
-from humanoid_core.errors import HumanoidError
 
 HOLD, ACTIVE, SOFT_STOP, E_STOP = range(4)  # SafetyStatus
 UNSURE, SUCCESS, FAILURE = range(3)  # StopEpisode
-NANOSECONDS = 1_000_000_000
 _SHOWN = 4  # events of the scene in one line of progress
 _BREATH = 5.0  # [s, steady] before an interrupted episode is done again: a busy machine gets time to settle
 COMMANDED = ("joint_commands", "joint_targets")  # nobody commands before the robot is engaged
@@ -31,10 +25,7 @@ SERVICES = (
     endpoints.OPERATOR_START,
     endpoints.OPERATOR_STOP,
 )
-
-
-class DemoFailed(HumanoidError):
-    """The demonstration cannot go on."""
+GO_HOME, RESET_SCENE_POSE = "go_home", "reset_scene_pose"  # actions of humanoid_planning
 
 
 @dataclass(frozen=True)
@@ -54,6 +45,7 @@ class Settings:
         stall_limit: Simulated time may stand still so long [s, steady].
         episode_limit: Longest episode [s, time of the stamps].
         rest: Recorded before the operator starts and after it has finished [s, time of the stamps].
+        planned: Whether the robot goes home by planned motions before each episode and at the end.
         redo: How often an episode that was interrupted (by the limiter, by its length) is discarded and done again.
     """
 
@@ -69,6 +61,7 @@ class Settings:
     stall_limit: float
     episode_limit: float
     rest: float
+    planned: bool
     redo: int
 
 
@@ -78,6 +71,8 @@ class World:
 
     Attributes:
         services: Names of those that are there.
+        actions: Likewise.
+        motion: What came of the planned motion that was started last; None: nothing yet.
         now_ns: Time of the stamps; 0 before the first.
         time_scale: Simulated seconds per second; 1 with a real robot.
         joint_states: Messages so far.
@@ -92,6 +87,8 @@ class World:
     """
 
     services: set[str] = field(default_factory=set)
+    actions: set[str] = field(default_factory=set)
+    motion: Answer | None = None
     now_ns: int = 0
     time_scale: float = 1.0
     joint_states: int = 0
@@ -114,47 +111,6 @@ class World:
             self.task_done = True
 
 
-@dataclass(frozen=True)
-class Say:
-    """Something for the screen."""
-
-    words: str
-
-
-@dataclass(frozen=True)
-class Call:
-    """A service to call; the story gets an `Answer` back."""
-
-    endpoint: Endpoint
-    fields: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a service said."""
-
-    success: bool
-    message: str
-    values: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Until:
-    """Wait; the story gets back whether the condition came true in time.
-
-    Attributes:
-        condition: What is waited for.
-        limit: How long [s].
-        clock: steady, or the time of the stamps (which the twin may slow down).
-        progress: For the screen now and then while waiting; None: silence.
-    """
-
-    condition: Callable[[World], bool]
-    limit: float
-    clock: Literal["steady", "stamps"] = "steady"
-    progress: Callable[[World], str] | None = None
-
-
 @dataclass
 class Collected:
     """One episode of the demonstration."""
@@ -165,10 +121,6 @@ class Collected:
     outcome: int
     seconds: float
     note: str
-
-
-Step = Say | Call | Until
-Story = Generator[Step, Any, None]
 
 
 def collect(settings: Settings, world: World, collected: list[Collected]) -> Story:
@@ -192,10 +144,13 @@ def collect(settings: Settings, world: World, collected: list[Collected]) -> Sto
     )
     if not (yield flowing):
         yield Say(f"going on without {_waiting_for(world)}")
+    if settings.planned and not (yield Until(lambda w: {GO_HOME, RESET_SCENE_POSE} <= w.actions, settings.call_limit)):
+        yield Say("going on without planned motions: is humanoid_planning there?")
     for number in range(1, settings.episodes + 1):
         for left in range(settings.redo, -1, -1):
             if (yield from _episode(settings, world, number, collected, keep=left == 0)):
                 break
+    yield from _planned(settings, world, "at the end", GO_HOME, {})
 
 
 def missing(world: World) -> list[str]:
@@ -228,10 +183,12 @@ def _episode(
     """
     head = f"[{number}/{settings.episodes}]"
     seed = settings.seed + number - 1
-    yield from _demand(settings, Call(endpoints.SCENE_RESET, {"scene": settings.scene, "seed": seed}))
+    motion = yield from _planned(settings, world, head, RESET_SCENE_POSE, {"scene": settings.scene, "seed": seed})
+    if not motion:
+        yield from _demand(settings, Call(endpoints.SCENE_RESET, {"scene": settings.scene, "seed": seed}))
     world.task_done = False
     world.events.clear()
-    tags = {"seed": str(seed), "operator": settings.operator}
+    tags = {"seed": str(seed), "operator": settings.operator, **motion}
     start = {
         "task": settings.task,
         "instruction": settings.instruction,
@@ -296,12 +253,57 @@ def _work(settings: Settings, world: World, head: str, begun: int) -> Generator[
         yield from _ask(settings, Call(endpoints.OPERATOR_STOP))
     yield Until(lambda w: False, settings.rest, "stamps")
     yield Say(progress(world))
+    trouble = yield from _release(settings, world)
+    return note or trouble
+
+
+def _release(settings: Settings, world: World) -> Generator[Step, Any, str]:
+    """Disengage the limiter.
+
+    Returns:
+        What went wrong; empty if nothing did.
+    """
     yield from _ask(settings, Call(endpoints.SAFETY_ENGAGE, {"data": False}))
     if world.safety == E_STOP:
         yield from _ask(settings, Call(endpoints.SAFETY_RESET))
     if not (yield Until(lambda w: w.safety == HOLD, settings.call_limit)):
-        note = note or f"the limiter does not come to rest: {', '.join(world.reasons)}"
-    return note
+        return f"the limiter does not come to rest: {', '.join(world.reasons)}"
+    return ""
+
+
+def _planned(
+    settings: Settings, world: World, head: str, action: str, fields: dict[str, Any]
+) -> Generator[Step, Any, dict[str, str]]:
+    """Home by a planned motion. What goes wrong is said, and the demonstration goes on without.
+
+    Returns:
+        Figures of the motion, as tags of an episode; empty if there was none, or it did not end well.
+    """
+    if not settings.planned or action not in world.actions:
+        return {}
+    yield from _ask(settings, Call(endpoints.SAFETY_ENGAGE, {"data": True}))
+    trouble, values = "", dict[str, Any]()
+    if not (yield Until(lambda w: w.safety == ACTIVE, settings.call_limit)):
+        trouble = f"the limiter does not engage: {', '.join(world.reasons)}"
+    else:
+        world.motion = None
+        yield Act(action, fields)
+        if not (yield Until(lambda w: w.motion is not None, settings.episode_limit, "stamps")) or world.motion is None:
+            trouble = f"not there after {settings.episode_limit:.0f} s"
+        elif not world.motion.success:
+            trouble = world.motion.message or "no reason given"
+        else:
+            values = world.motion.values
+    trouble = (yield from _release(settings, world)) or trouble
+    if trouble:
+        yield Say(f"{head}: not home by a planned motion: {trouble}")
+        return {}
+    clear = f"{1e3 * values['clearance']:.0f} mm" if values["clearance"] < 1.0 else "1 m or more"
+    tags = {"home_planned_in": f"{1e3 * values['planning_time']:.0f} ms", "home_clearance": clear}
+    yield Say(
+        f"{head} home: planned in {tags['home_planned_in']}, moved for {values['duration']:.1f} s, clearance {clear}"
+    )
+    return tags
 
 
 def _ask(settings: Settings, call: Call) -> Generator[Step, Any, Answer]:
@@ -333,94 +335,6 @@ def _waiting_for(world: World) -> str:
 
 def _remark(words: str) -> str:
     return f" ({words})" if words else ""
-
-
-class Runner:
-    """Carries a story out. Time is handed in.
-
-    Args:
-        story: What to do.
-        world: What is known.
-        stall_limit: Time of the stamps may stand still so long [s, steady].
-        call_limit: Services must answer within this [s, steady].
-        every: Between two lines of progress [s, steady].
-    """
-
-    def __init__(self, story: Story, world: World, stall_limit: float, call_limit: float, every: float = 10.0) -> None:
-        self._story, self._world = story, world
-        self._stall_limit, self._call_limit, self._every = stall_limit, call_limit, every
-        self._step: Step | None = None
-        self._since = 0.0
-        self._since_ns = 0
-        self._said = 0.0
-        self._moved = (0, 0.0)
-        self.done = False
-
-    def answer(self, answer: Answer, steady: float) -> list[Say | Call]:
-        """Take a service's answer; gives what is to be done next.
-
-        Raises:
-            DemoFailed: see `collect`.
-        """
-        if not isinstance(self._step, Call):
-            raise DemoFailed(f"an answer to nothing: {answer}")
-        return self._advance(answer, steady)
-
-    def tick(self, steady: float) -> list[Say | Call]:
-        """Look at the world; gives what is to be done now: words for the screen, and at most one call at the end.
-
-        Args:
-            steady: Steady time [s].
-
-        Raises:
-            DemoFailed: a step took too long, or see `collect`.
-        """
-        if self.done:
-            return []
-        if self._step is None:
-            self._moved = (self._world.now_ns, steady)
-            return self._advance(None, steady)
-        self._check_stall(steady)
-        if isinstance(self._step, Call):
-            if steady - self._since > self._call_limit:
-                raise DemoFailed(f"{self._step.endpoint.name} did not answer within {self._call_limit:.0f} s")
-            return []
-        assert isinstance(self._step, Until)
-        if self._step.condition(self._world):
-            return self._advance(True, steady)
-        passed = steady - self._since
-        if self._step.clock == "stamps":
-            passed = (self._world.now_ns - self._since_ns) / NANOSECONDS
-        if passed >= self._step.limit:
-            return self._advance(False, steady)
-        if self._step.progress is not None and steady - self._said >= self._every:
-            self._said = steady
-            return [Say(self._step.progress(self._world))]
-        return []
-
-    def _advance(self, result: Any, steady: float) -> list[Say | Call]:
-        """On to the next step that takes time."""
-        out: list[Say | Call] = []
-        while True:
-            try:
-                self._step = self._story.send(result)
-            except StopIteration:
-                self.done = True
-                return out
-            self._since, self._since_ns, self._said = steady, self._world.now_ns, steady
-            if isinstance(self._step, Until):
-                return out
-            out.append(self._step)
-            if isinstance(self._step, Call):
-                return out
-            result = None
-
-    def _check_stall(self, steady: float) -> None:
-        stamp, since = self._moved
-        if self._world.now_ns != stamp or stamp == 0:
-            self._moved = (self._world.now_ns, steady)
-        elif steady - since > self._stall_limit:
-            raise DemoFailed(f"time stands still at {stamp / NANOSECONDS:.3f} s: did the twin stop?")
 
 
 def summary(collected: list[Collected], episodes: int) -> str:

@@ -10,18 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
+from action_msgs.msg import GoalStatus
 from diagnostic_msgs.msg import KeyValue
+from rclpy.action import ActionClient
 from rclpy.node import Node
 from rclpy.task import Future
 from std_msgs.msg import Float64
 
-from humanoid_bringup.demo import SERVICES, Answer, Call, Collected, DemoFailed, Runner, Say, Settings, World, collect
+from humanoid_bringup.demo import GO_HOME, RESET_SCENE_POSE, SERVICES, Collected, Settings, World, collect
 from humanoid_bringup.demo import summary as summary_of
+from humanoid_bringup.story import Act, Answer, Call, DemoFailed, Runner, Say
 from humanoid_core import endpoints, ros, task
+from humanoid_interfaces.action import GoHome, ResetScenePose
 from humanoid_interfaces.msg import CommandStatus, EpisodeStatus, SafetyStatus, SceneEvent, SyncStatus
 
 _PERIOD = 0.05  # [s, steady] between two looks at the world
 _SOURCE = "teleop"
+_ACTIONS: dict[str, Any] = {GO_HOME: GoHome, RESET_SCENE_POSE: ResetScenePose}
 
 
 class DemoNode(Node):
@@ -40,6 +45,8 @@ class DemoNode(Node):
         self._calls = {
             endpoint.name: ros.client(self, endpoint) for endpoint in (*SERVICES, endpoints.SAFETY_RESET)
         }  # fmt: skip
+        self._actions = {name: ActionClient(self, kind, name) for name, kind in _ACTIONS.items()}
+        self._motion = 0  # number of the one that was started last
         # Inputs
         ros.subscribe(self, endpoints.JOINT_STATES, self._on_joint_state, depth=1, raw=True)
         ros.subscribe(self, endpoints.TELEOP_STATUS, self._on_teleop, depth=1, raw=True)
@@ -70,6 +77,9 @@ class DemoNode(Node):
             call_limit=ros.optional(self, "call_limit", 60.0, "Wait for a service [s, steady]", 1.0, 3600.0),
             stall_limit=ros.optional(self, "stall_limit", 60.0, "Clock may stand still [s, steady]", 1.0, 3600.0),
             episode_limit=ros.optional(self, "episode_limit", 120.0, "Longest episode [s, simulated]", 1.0, 3600.0),
+            planned=ros.optional(
+                self, "planned", True, "Go home by planned motions before each episode and at the end"
+            ),
             redo=ros.optional(self, "redo", 2, "Times an interrupted episode is discarded and done again", 0, 100),
             rest=ros.optional(self, "rest", 0.5, "Recorded at rest, before and after [s, simulated]", 0.0, 60.0),
         )
@@ -106,6 +116,8 @@ class DemoNode(Node):
         self._world.now_ns = self.get_clock().now().nanoseconds
         if len(self._world.services) < len(self._calls):
             self._world.services = {name for name, client in self._calls.items() if client.service_is_ready()}
+        if self._settings.planned and len(self._world.actions) < len(self._actions):
+            self._world.actions = {name for name, client in self._actions.items() if client.server_is_ready()}
         self._go_on(lambda: self._runner.tick(time.monotonic()))
 
     def _on_answer(self, future: Future) -> None:
@@ -115,7 +127,31 @@ class DemoNode(Node):
         self._world.now_ns = self.get_clock().now().nanoseconds
         self._go_on(lambda: self._runner.answer(answer, time.monotonic()))
 
-    def _go_on(self, look: Callable[[], list[Say | Call]]) -> None:
+    def _start(self, act: Act) -> None:
+        """Start a planned motion; what comes of it is for the one that was started last."""
+        self._motion += 1
+        number, client = self._motion, self._actions[act.name]
+
+        def end(answer: Answer) -> None:
+            if number == self._motion:
+                self._world.motion = answer
+
+        def on_result(future: Future) -> None:
+            response = future.result()
+            values = {name: getattr(response.result, name) for name in response.result.get_fields_and_field_types()}
+            success = response.status == GoalStatus.STATUS_SUCCEEDED and values["success"]
+            end(Answer(success, values["message"], values))
+
+        def on_accepted(future: Future) -> None:
+            handle = future.result()
+            if handle.accepted:
+                handle.get_result_async().add_done_callback(on_result)
+            else:
+                end(Answer(False, "rejected"))
+
+        client.send_goal_async(_ACTIONS[act.name].Goal(**act.fields)).add_done_callback(on_accepted)
+
+    def _go_on(self, look: Callable[[], list[Say | Call | Act]]) -> None:
         try:
             actions = look()
         except DemoFailed as reason:
@@ -126,6 +162,8 @@ class DemoNode(Node):
         for action in actions:
             if isinstance(action, Say):
                 print(action.words, flush=True)
+            elif isinstance(action, Act):
+                self._start(action)
             else:
                 client = self._calls[action.endpoint.name]
                 client.call_async(_request(client.srv_type, action.fields)).add_done_callback(self._on_answer)

@@ -12,16 +12,15 @@ from humanoid_bringup import demo
 from humanoid_bringup.demo import (
     ACTIVE,
     E_STOP,
+    GO_HOME,
     HOLD,
+    RESET_SCENE_POSE,
     SOFT_STOP,
-    Answer,
-    Call,
     Collected,
-    DemoFailed,
-    Say,
     Settings,
     World,
 )
+from humanoid_bringup.story import Act, Answer, Call, DemoFailed, Runner, Say
 
 SETTINGS = Settings(
     episodes=2,
@@ -36,6 +35,7 @@ SETTINGS = Settings(
     stall_limit=20.0,
     episode_limit=30.0,
     rest=0.5,
+    planned=False,
     redo=0,
 )
 
@@ -53,6 +53,7 @@ class System:
     each_tick: Callable[[System, float], None] = lambda system, steady: None
     refuse: dict[str, str] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
+    motion: Answer | None = None
     started_ns: int = -1
     episodes: int = 0
 
@@ -100,7 +101,7 @@ def run(system: System, settings: Settings = SETTINGS, longest: float = 600.0) -
     """Run the story to its end, twenty looks a second."""
     collected: list[Collected] = []
     story = demo.collect(settings, system.world, collected)
-    runner = demo.Runner(story, system.world, settings.stall_limit, settings.call_limit)
+    runner = Runner(story, system.world, settings.stall_limit, settings.call_limit)
     steady = 100.0
     while not runner.done:
         steady += 0.05
@@ -112,6 +113,10 @@ def run(system: System, settings: Settings = SETTINGS, longest: float = 600.0) -
             action = todo.pop(0)
             if isinstance(action, Say):
                 system.said.append(action.words)
+                continue
+            if isinstance(action, Act):
+                system.calls.append((action.name, action.fields))
+                system.world.motion = system.motion
                 continue
             assert not todo, "a call is the last thing to do"
             answer = system.call(action)
@@ -133,6 +138,42 @@ def test_two_episodes_in_the_right_order():
     assert collected[0].seconds == pytest.approx(5.0 + 2 * 0.5, abs=0.3)
     assert "[2/2] success" in system.said[-1]
     assert "2 of 2 episodes collected" in demo.summary(collected, 2)
+
+
+HOME = {"planning_time": 0.0452, "duration": 2.5, "clearance": 0.0318}
+
+
+def test_it_goes_home_by_planned_motions_before_each_episode_and_at_the_end():
+    system = System(motion=Answer(True, "", HOME)).ready()
+    system.world.actions = {GO_HOME, RESET_SCENE_POSE}
+    collected = run(system, replace(SETTINGS, planned=True))
+    work = ["recorder/start", "safety/engage", "operator/start", "safety/engage", "recorder/stop"]
+    home = ["safety/engage", RESET_SCENE_POSE, "safety/engage"]
+    assert [name for name, _ in system.calls] == (home + work) * 2 + ["safety/engage", GO_HOME, "safety/engage"]
+    assert [fields["seed"] for name, fields in system.calls if name == RESET_SCENE_POSE] == [7, 8]
+    started = dict(system.calls)["recorder/start"]
+    assert started["tags"]["home_planned_in"] == "45 ms"
+    assert started["tags"]["home_clearance"] == "32 mm"
+    assert "planned in 45 ms" in system.said[-1]
+    assert len(collected) == 2
+    assert system.world.safety == HOLD
+
+
+@pytest.mark.parametrize("motion", [Answer(False, "timed out"), None])
+def test_it_goes_on_where_a_planned_motion_fails_or_never_ends(motion):
+    system = System(motion=motion).ready()
+    system.world.actions = {GO_HOME, RESET_SCENE_POSE}
+    collected = run(system, replace(SETTINGS, planned=True))
+    assert [c.outcome for c in collected] == [demo.SUCCESS] * 2
+    assert [fields["seed"] for name, fields in system.calls if name == "scene/reset"] == [7, 8]
+    assert "timed out" in system.said[-1] if motion else "not there after 30 s" in system.said[-1]
+    assert "home_clearance" not in dict(system.calls)["recorder/start"]["tags"]
+
+
+def test_it_goes_on_where_nobody_plans():
+    system = System().ready()
+    assert len(run(system, replace(SETTINGS, planned=True))) == 2
+    assert any("without planned motions" in words for words in system.said)
 
 
 def test_it_waits_until_everything_is_there_and_says_what_is_missing():

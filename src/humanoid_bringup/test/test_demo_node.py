@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 import rclpy
+from rclpy.action import ActionServer
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import JointState
 
-from humanoid_bringup.demo import ACTIVE, FAILURE, HOLD, SUCCESS
+from humanoid_bringup.demo import ACTIVE, FAILURE, GO_HOME, HOLD, RESET_SCENE_POSE, SUCCESS
 from humanoid_bringup.demo_node import DemoNode
 from humanoid_core import endpoints, ros
+from humanoid_interfaces.action import GoHome, ResetScenePose
 from humanoid_interfaces.msg import (
     CommandStatus,
     SafetyStatus,
@@ -27,6 +29,7 @@ from humanoid_interfaces.msg import (
 )
 
 TASK = Path(__file__).resolve().parents[3] / "config" / "tasks" / "parcel_sorting.yaml"
+RESULTS = {GoHome.Goal: GoHome.Result, ResetScenePose.Goal: ResetScenePose.Result}
 
 
 class Cell(Node):
@@ -95,6 +98,7 @@ def run(cell: Cell, **parameters: object) -> DemoNode:
         "seed": 3,
         "task": str(TASK),
         "rest": 0.1,
+        "planned": False,
     }
     demo = DemoNode(parameter_overrides=[Parameter(key, value=value) for key, value in (values | parameters).items()])
     executor = SingleThreadedExecutor()
@@ -125,6 +129,30 @@ def test_one_episode_with_what_is_asked_of_the_others(cell, capsys):
     assert {tag.key: tag.value for tag in start.tags} == {"seed": "3", "operator": "scripted"}
     assert asked["recorder/stop"].outcome == SUCCESS
     assert "1 of 1 episodes collected" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_planned_motions_are_asked_for_and_their_figures_recorded(cell, capsys, succeeds):
+    def move(handle):
+        cell.asked.append(("moved", handle.request))
+        (handle.succeed if succeeds else handle.abort)()
+        return RESULTS[type(handle.request)](
+            success=succeeds, message="timed out", planning_time=0.05, duration=2.0, clearance=0.03
+        )
+
+    servers = [
+        ActionServer(cell, kind, name, move) for kind, name in ((GoHome, GO_HOME), (ResetScenePose, RESET_SCENE_POSE))
+    ]
+    run(cell, planned=True)
+    asked = [request for name, request in cell.asked if name == "moved"]
+    assert [type(request) for request in asked] == [ResetScenePose.Goal, GoHome.Goal]
+    assert (asked[0].scene, asked[0].seed) == ("parcel_sorting", 3)
+    tags = {tag.key: tag.value for tag in dict(cell.asked)["recorder/start"].tags}
+    assert tags.get("home_planned_in") == ("50 ms" if succeeds else None)
+    assert ("not home by a planned motion: timed out" in capsys.readouterr().out) is not succeeds
+    assert ("scene/reset" in dict(cell.asked)) is not succeeds
+    for server in servers:
+        server.destroy()
 
 
 def test_a_task_that_is_not_done(cell):
