@@ -26,6 +26,7 @@ FLAGS = (
     "--remote-debugging-port=0",
     "--no-first-run",
 )
+DEADLINE = 180.0  # [s] for anything on a slow, busy machine
 HEADSET = """
 window.headset = new IWER.XRDevice(IWER.metaQuest3, {stereoEnabled: true});
 headset.installRuntime({forceInstall: true});
@@ -92,14 +93,14 @@ class Browser:
             raise AssertionError(answer["exceptionDetails"])
         return answer["result"].get("value")
 
-    def until(self, script: str, deadline: float = 60.0) -> Any:
+    def until(self, script: str, deadline: float = DEADLINE) -> Any:
         """Wait until a script gives something true; that is returned."""
         try:
             return _until(lambda: self.run(script), script, deadline)
         except AssertionError as error:
             raise AssertionError(f"{error}; the page says: {self.run('document.body.innerText')}") from None
 
-    def wait(self, condition: Callable[[], Any], what: str, deadline: float = 60.0) -> Any:
+    def wait(self, condition: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
         """Wait until a condition gives something true; that is returned."""
         return _until(condition, what, deadline)
 
@@ -124,14 +125,14 @@ class Browser:
         self._number += 1
         self._socket.send(json.dumps({"id": self._number, "method": method, "params": arguments}))
         while True:
-            answer = json.loads(self._socket.recv(timeout=60))
+            answer = json.loads(self._socket.recv(timeout=DEADLINE))
             if answer.get("id") == self._number:
                 if "error" in answer:
                     raise AssertionError(f"{method}: {answer['error']}")
                 return dict(answer["result"])
 
 
-def _until(condition: Callable[[], Any], what: str, deadline: float = 60.0) -> Any:
+def _until(condition: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
     end = time.monotonic() + deadline
     while time.monotonic() < end:
         if answer := condition():

@@ -116,15 +116,19 @@ class ConsoleNode(Node):
         if name == "end" and arguments.get("outcome") in OUTCOMES:
             self._desk.stopping()
             outcome, note = OUTCOMES[arguments["outcome"]], note_of(arguments)
-            self._call(endpoints.RECORDER_STOP, answer, outcome=outcome, note=note)
+
+            def ended(success: bool, text: str, value: Any) -> None:
+                if not success:
+                    self._desk.goes_on()
+                answer(success, text, value)
+
+            self._call(endpoints.RECORDER_STOP, ended, outcome=outcome, note=note)
         elif name == "redo":
             self._call(endpoints.RECORDER_DISCARD, answer, reason=note_of(arguments))
         elif name == "engage":
             self._call(endpoints.SAFETY_ENGAGE, answer, data=True)
-        elif name == "stop":
-            self._call(endpoints.SAFETY_STOP, answer)
-        elif name == "reset":
-            self._call(endpoints.SAFETY_RESET, answer)
+        elif name in ("stop", "reset"):
+            self._call(endpoints.SAFETY_STOP if name == "stop" else endpoints.SAFETY_RESET, answer)
         elif name == "scene":
             self._scenes += 1
             self._call(endpoints.SCENE_RESET, answer, seed=self._scenes)

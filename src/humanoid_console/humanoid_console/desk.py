@@ -28,7 +28,7 @@ from humanoid_core.task import Task
 
 _LONGEST = 2000  # characters of a note
 _NAME = 60  # ... of a person's name
-_PREFLIGHT = 60.0  # [s]
+_PREFLIGHT = 120.0  # [s]
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,8 @@ class Desk:
         self.operator = ""
         self.trial: Trial | None = None
         self.live: dict[str, dict[str, Any]] = {}
-        self._stopped: float | None = None  # when the last episode was told to end [s, steady]
+        self._stopped: float | None = None  # when the episode was told to end [s, steady]
+        self._verdict: Any = None  # of the one before
         self._child: subprocess.Popen[str] | None = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="archive")
         self._programs = ThreadPoolExecutor(1, thread_name_prefix="programs")
@@ -219,8 +220,13 @@ class Desk:
     def stopping(self) -> None:
         """The episode is being ended: from here on the verdict is waited for."""
         if self._stopped is None:
-            self._stopped = time.monotonic()
+            self._stopped, self._verdict = time.monotonic(), self.shown.get("verdict")
             self._show(verdict={"state": "waiting"})
+
+    def goes_on(self) -> None:
+        """The episode could not be ended."""
+        self._stopped = None
+        self._show(verdict=self._verdict)
 
     def ended(self, episode: str, folder: str, discarded: bool) -> None:
         """An episode has ended, whoever ended it."""

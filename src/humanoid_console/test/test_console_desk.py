@@ -152,6 +152,13 @@ def test_an_episode_that_ends_is_judged_kept_and_counted(setup: Setup) -> None:
     assert text
 
 
+def test_an_end_that_is_refused_leaves_the_page_where_it_was(setup: Setup) -> None:
+    before = setup.desk.shown.get("verdict")
+    setup.desk.stopping()
+    setup.desk.goes_on()
+    assert setup.desk.shown["verdict"] == before
+
+
 def test_a_discarded_episode_is_not_judged(setup: Setup) -> None:
     setup.desk.ended("gone", "", discarded=True)
     assert setup.desk.shown["verdict"] == {"state": "redo", "episode": "gone"}
