@@ -152,11 +152,12 @@ def _robot_path(track: Track, robot: Robot, side: str, rows: np.ndarray) -> np.n
 def _clearance(track: Track, robot: Robot) -> tuple[float, str, str]:
     """Smallest distance between links [m], and which; measured on the whole robot, not by the retargeting itself.
 
-    Fingers may touch each other and their palm: pairs within one hand are left out.
+    Fingers may touch each other and their palm: pairs within one hand are left out, and so are links that nothing here
+    moves against each other.
     """
     collision = SelfCollision(robot)
     index, q = robot.index(track.joints), robot.home()
-    hand_of = _hands(robot)
+    hand_of, movers = _hands(robot), _movers(robot, track.joints)
     best = (np.inf, "", "")
     due = track.stamps[0]
     for stamp, position in zip(track.stamps, track.position):
@@ -165,7 +166,8 @@ def _clearance(track: Track, robot: Robot) -> tuple[float, str, str]:
         due = stamp + round(1e9 / CLEARANCE_RATE)
         q[index] = position
         for near in collision.closer_than(q, min(best[0], CLEARANCE_WITHIN)):
-            if hand_of.get(near.first, "a") != hand_of.get(near.second, "b"):
+            apart = movers[near.first] != movers[near.second]
+            if apart and hand_of.get(near.first, "a") != hand_of.get(near.second, "b"):
                 best = (near.distance, near.first, near.second)
                 break
     return best
@@ -181,6 +183,14 @@ def _hands(robot: Robot) -> dict[str, str]:
         own |= {int(model.frames[robot.frame_id(hand.palm_frame)].parentJoint)}
         sides.update({frame.name: side for frame in model.frames if frame.parentJoint in own})
     return sides
+
+
+def _movers(robot: Robot, joints: tuple[str, ...]) -> dict[str, frozenset[int]]:
+    """Which of some joints, and of those that mimic them, move each link."""
+    model = robot.pinocchio()
+    followers = {joint for joint, mimic in robot.mimics.items() if mimic.joint in joints}
+    moving = {int(model.getJointId(joint)) for joint in {*joints, *followers}}
+    return {frame.name: frozenset(moving.intersection(model.supports[frame.parentJoint])) for frame in model.frames}
 
 
 def _resampled(times: np.ndarray, places: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ from humanoid_teleop.operator import LOST, PART_INDEX, SIDES, OperatorFrame
 from humanoid_teleop.replay_motion_track import Track
 
 WIDTH, HEIGHT, LABEL = 250, 250, 22  # [px] of a picture, and of the writing beside it
-_VIEW = View(azimuth=0.45, elevation=0.12, distance=5.2, height=0.9, fov_y=0.36)
+VIEW = View(azimuth=0.45, elevation=0.12, distance=5.2, height=0.9, fov_y=0.36)
 _INK, _PAPER = (40, 44, 52), tuple(int(255 * value) for value in BACKGROUND)
 _COLOURS = {"left": (38, 110, 190), "right": (190, 60, 50), "": (110, 116, 124)}
 _BONES = [
@@ -82,7 +82,7 @@ def robot_row(robot: Robot, track: Track, at: np.ndarray) -> list[Image.Image]:
     pictures = []
     for row in np.searchsorted(track.stamps, at):
         q[index] = track.position[min(int(row), len(track.stamps) - 1)]
-        pictures.append(scene.picture(q, WIDTH, HEIGHT, _VIEW, frames=False))
+        pictures.append(scene.picture(q, WIDTH, HEIGHT, VIEW, frames=False))
     return pictures
 
 
@@ -102,10 +102,10 @@ def _person(frame: OperatorFrame) -> Image.Image:
 
     def pixel(place: np.ndarray) -> tuple[float, float]:
         x, y, z = turn @ (place - origin)
-        c, s = np.cos(_VIEW.azimuth), np.sin(_VIEW.azimuth)
+        c, s = np.cos(VIEW.azimuth), np.sin(VIEW.azimuth)
         across, away = -s * x + c * y, c * x + s * y
-        up = (z - _VIEW.height) * np.cos(_VIEW.elevation) - away * np.sin(_VIEW.elevation)
-        scale = 0.5 * HEIGHT * fine / (np.tan(0.5 * _VIEW.fov_y) * _VIEW.distance)
+        up = (z - VIEW.height) * np.cos(VIEW.elevation) - away * np.sin(VIEW.elevation)
+        scale = 0.5 * HEIGHT * fine / (np.tan(0.5 * VIEW.fov_y) * VIEW.distance)
         return 0.5 * WIDTH * fine + scale * across, 0.5 * HEIGHT * fine - scale * up
 
     def known(part: str) -> bool:
@@ -186,8 +186,8 @@ def table(source: str, results: Sequence[dict[str, Any]]) -> str:
     notes = (
         f"{source}: {followed:.1f} s followed. Errors: robot's wrist against the scaled person's, both hands.\n"
         "At limit: share of that time with a joint of torso, head or arms on an end of its range. Clearance: between\n"
-        "links, a hand in itself left out. Jerk, SPARC, LDLJ: of the wrists against the chest, both, below 10 Hz;\n"
-        "the person's scaled to the robot."
+        "links that move against each other, a hand in itself left out. Jerk, SPARC, LDLJ: of the wrists against the\n"
+        "chest, both, below 10 Hz; the person's scaled to the robot."
     )
     return "\n".join([line.rstrip() for line in written] + ["", notes])
 
