@@ -8,7 +8,6 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import segno
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage
@@ -19,8 +18,8 @@ from humanoid_console.fleet import RECORDER, SAFETY, Fleet, recorder_facts
 from humanoid_console.trial import Trial
 from humanoid_console.verdicts import Verdict
 from humanoid_core import endpoints, ros, task
-from humanoid_core.certificate import own_addresses
 from humanoid_core.errors import ConfigError
+from humanoid_core.page_server import invite
 from humanoid_core.pairing import Pairing
 from humanoid_interfaces.msg import EpisodeStatus, SafetyStatus, SyncStatus, TeleopStatus
 from humanoid_interfaces.srv import StopEpisode
@@ -94,9 +93,7 @@ class ConsoleNode(Node):
     def _announce(self, code: str) -> None:
         if not self._server:
             return  # not listening yet
-        url = f"https://{own_addresses()[0]}:{self._server.port}/#{code}"
-        segno.make(url).terminal(compact=True)
-        self.get_logger().info(f"console: open {url.split('#')[0]} and type {code}, or scan this")
+        self.get_logger().info(f"console: open {invite(self._server.port, code)} and type {code}, or scan this")
 
     def _tell(self, **values: Any) -> None:
         if self._server:

@@ -21,9 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import segno
 from aiohttp import WSMsgType, web
 
-from humanoid_core.certificate import server_context
+from humanoid_core.certificate import own_addresses, server_context
 from humanoid_core.errors import HumanoidError
 from humanoid_core.pairing import Pairing, PairingError
 
@@ -54,6 +55,13 @@ class Client:
 
     socket: web.WebSocketResponse
     ready: set[int] = field(default_factory=lambda: set(range(PICTURES)))
+
+
+def invite(port: int, code: str) -> str:
+    """Print a page's address with a code as a picture to scan (QR); gives the address without the code."""
+    address = f"https://{own_addresses()[0]}:{port}/"
+    segno.make(f"{address}#{code}").terminal(compact=True)
+    return address
 
 
 class PageServer:

@@ -10,13 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import segno
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage
 
 from humanoid_core import convert, endpoints, ros
-from humanoid_core.certificate import own_addresses
 from humanoid_core.config import build
+from humanoid_core.page_server import invite
 from humanoid_core.pairing import Pairing
 from humanoid_core.two_way import Estimate
 from humanoid_interfaces.msg import EpisodeStatus, SafetyStatus, StageTrace, TeleopStatus
@@ -89,9 +88,7 @@ class WebxrNode(Node):
     def _announce(self, code: str) -> None:
         if not self._server:
             return  # not listening yet
-        url = f"https://{own_addresses()[0]}:{self._port}/#{code}"
-        segno.make(url).terminal(compact=True)
-        self.get_logger().info(f"headset: open {url.split('#')[0]} and type {code}, or scan this")
+        self.get_logger().info(f"headset: open {invite(self._port, code)} and type {code}, or scan this")
 
     # --- what the server tells, in its thread ---
 
