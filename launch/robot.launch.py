@@ -54,9 +54,14 @@ def generate_launch_description() -> LaunchDescription:
             description="Of a biped in the twin: held at standing height, standing on its feet, or left to fall",
         ),
         DeclareLaunchArgument(
+            "driver",
+            default_value=LaunchConfiguration("robot"),
+            description=f"Driver of the real robot, a file in config/drivers: {', '.join(names_in('drivers'))}",
+        ),
+        DeclareLaunchArgument(
             "driver_config",
-            default_value=share("config", "drivers", [LaunchConfiguration("robot"), ".yaml"]),
-            description="Driver of the real robot; a site's own file in place of ours",
+            default_value=share("config", "drivers", [LaunchConfiguration("driver"), ".yaml"]),
+            description="A site's own file in place of that",
         ),
         flag("cameras", True, "Simulate cameras (the most expensive part of the twin)"),
         flag("imperfections", True, "Sensors and links of the twin have noise, delays and losses; false: ideal"),

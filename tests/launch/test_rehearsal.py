@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +19,7 @@ pytest.importorskip("unitree_hg", reason="the maker's messages are not installed
 pytest.importorskip("cyclonedds", reason="the fake robot speaks through it")
 sys.path.append(str(Path(__file__).parents[2] / "src" / "humanoid_robots" / "test"))
 
-from unitree_process import FakeUnitree, patient_driver
+from fake_process import FakeRobot, patient_driver
 
 ELBOW = "left_elbow_joint"  # motor 18, at 0.18 rad
 
@@ -25,7 +27,7 @@ ELBOW = "left_elbow_joint"  # motor 18, at 0.18 rad
 class Rehearsal:
     """Fake robot, the launched robot side, and a station: heartbeat, and targets of a policy while `targets` is set."""
 
-    def __init__(self, running: Any, robot: FakeUnitree) -> None:
+    def __init__(self, running: Any, robot: FakeRobot) -> None:
         self.running, self.robot = running, robot
         self.safety = running.collect(endpoints.SAFETY_STATUS)
         self.status = running.collect(endpoints.ROBOT_STATUS)
@@ -79,9 +81,9 @@ class Rehearsal:
 
 @pytest.fixture(scope="module")
 def day(cell: Callable[..., Any], ros_domain: int, tmp_path_factory: Any) -> Iterator[Rehearsal]:
-    robot = FakeUnitree(ros_domain)
+    robot = FakeRobot("fake_unitree.py", ros_domain)
     words = dict.fromkeys(("sensors", "sync", "recorder"), "false")
-    words["driver_config"] = str(patient_driver(tmp_path_factory.mktemp("driver")))
+    words["driver_config"] = str(patient_driver(tmp_path_factory.mktemp("driver"), "unitree_g1"))
     try:
         with cell("robot.launch.py", hardware="real", **words) as running:
             yield Rehearsal(running, robot)
@@ -96,6 +98,19 @@ def test_nothing_moves_before_somebody_engages(day):
     day.until(lambda: day.is_safety(SafetyStatus.HOLD) and day.states, "a robot that holds")
     assert len(day.states[-1].name) >= 29
     assert convert.stamp_ns(day.states[-1].header.stamp) > 1_600_000_000 * 10**9  # real time, not the twin's
+
+
+def test_preflight_presses_the_stop_and_knows_what_the_robot_lacks(day):
+    words = ["ros2", "run", "humanoid_bringup", "preflight", "--json", "--press", "--seconds", "2", "--wait", "5"]
+    running = subprocess.Popen([*words, "--without", "camera/", "lidar/"], stdout=subprocess.PIPE, text=True)
+    day.until(lambda: running.poll() is not None, "the table")
+    assert running.stdout
+    rows = {row["name"]: row for row in json.loads(running.stdout.readline())["rows"]}
+    assert rows["stop button"]["status"] == "green", rows["stop button"]
+    assert rows["URDF that runs"]["status"] == rows["joints"]["status"] == rows["heartbeat"]["status"] == "green"
+    assert rows["joint_states"]["status"] == "red"  # the fake robot sends 100 a second, a G1 sends 500
+    assert rows["clock"]["found"] != "simulated, /clock runs"
+    day.until(lambda: day.is_safety(SafetyStatus.HOLD), "the stop was reset")
 
 
 def test_engaged_it_follows(day):

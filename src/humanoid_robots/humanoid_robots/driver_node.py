@@ -13,7 +13,8 @@ from sensor_msgs.msg import JointState
 
 import humanoid_description
 from humanoid_core import endpoints, ros
-from humanoid_core.errors import HumanoidError, MessageError
+from humanoid_core.errors import ConfigError, HumanoidError, MessageError
+from humanoid_robots.driver_goals import GoalSender
 from humanoid_robots.driver_publishing import DriverPublisher
 from humanoid_robots.drivers import settings
 from humanoid_robots.drivers.driver import Driver, Input
@@ -51,6 +52,9 @@ class DriverNode(LifecycleNode):
             robot = humanoid_description.load(self._robot_file, self._urdf)
             read = settings.load(self._file)
             driver = settings.make(read, robot, self._file)
+            ours = self.resolve_topic_name(endpoints.JOINT_STATES.name)
+            if ours in (one.topic for one in driver.inputs):
+                raise ConfigError(self.get_name(), "namespace", f"{ours} both ways", "a namespace: robot_name:=...")
         except HumanoidError as error:
             self.get_logger().fatal(str(error))
             return TransitionCallbackReturn.FAILURE
@@ -64,7 +68,9 @@ class DriverNode(LifecycleNode):
             for one in driver.inputs
         ]
         self._senders = {
-            topic: self.create_publisher(ros.message_type(kind), topic, QoSProfile(depth=_COMMANDS))
+            topic: GoalSender(self, topic, partial(self._on_trouble, topic))
+            if "/action/" in kind
+            else self.create_publisher(ros.message_type(kind), topic, QoSProfile(depth=_COMMANDS))
             for topic, kind in driver.outputs.items()
         }
         self._timer = self.create_timer(1.0 / read.rate, self._step, clock=ros.steady_clock())
@@ -107,7 +113,7 @@ class DriverNode(LifecycleNode):
             self._step()
             time.sleep(period)
         for one in (*self._inputs, *self._senders.values()):
-            (self.destroy_subscription if one in self._inputs else self.destroy_publisher)(one)
+            one.destroy()
         self._inputs, self._senders, self._driver, self._publisher = [], {}, None, None
 
     # --- messages ---
@@ -138,6 +144,10 @@ class DriverNode(LifecycleNode):
             self._last_refusal = "; ".join(refusals)
             self.get_logger().error(f"refused: {self._last_refusal}", throttle_duration_sec=1.0)
 
+    def _on_trouble(self, output: str, reason: str) -> None:
+        if self._driver is not None:
+            self._driver.trouble(output, reason, time.monotonic_ns())
+
     def _step(self) -> None:
         if self._driver is None:
             return
@@ -153,11 +163,13 @@ class DriverNode(LifecycleNode):
         period, self._since = now - self._since, now
         mode, words = driver.mode, driver.words
         self._publisher.status(self.get_clock().now().to_msg(), mode, words)
-        fine = mode in (Mode.FOLLOWING, Mode.IDLE) and not driver.health.faults
+        senders = self._senders.items()
+        unheard = [f"nobody takes {topic}" for topic, sender in senders if not sender.get_subscription_count()]
+        fine = mode in (Mode.FOLLOWING, Mode.IDLE) and not driver.health.faults and not unheard
         level = ros.Diagnostics.OK if fine else ros.Diagnostics.WARN
         self._diagnostics.update(
             ros.Diagnostics.ERROR if mode is Mode.FAULT else level,
-            "; ".join([words, *driver.health.faults]),
+            "; ".join([words, *driver.health.faults, *unheard]),
             states_hz=f"{self._received / period:.0f}",
             commands_hz=f"{self._sent / period:.0f}",
             states_lost=self._publisher.lost,

@@ -53,18 +53,19 @@ class DriverPublisher:
         names = list(health.temperatures)
         status = RobotStatus(mode=int(mode), message=message, joint_names=names, faults=health.faults)
         status.temperatures = array("f", health.temperatures.values())
-        status.currents = array("f", [float("nan")] * len(names))
+        status.currents = array("f", [health.currents.get(name, float("nan")) for name in names])
         status.header.stamp = stamp
         status.header.frame_id = self._config.base_frame
         self._status.publish(status)
 
-    def _publish_joints(self, stamp: Time, reading: Joints) -> None:
+    def _publish_joints(self, arrival: Time, reading: Joints) -> None:
+        stamp = arrival if reading.stamp is None else convert.to_stamp(reading.stamp)
         message = convert.joint_state(stamp, reading.names, reading.position, reading.velocity, reading.effort)
         self._joints.publish(message)
         if reading.device_stamp is None:
             return
-        sample = ClockSample(clock=f"{self._config.name} tick", device_stamp=convert.to_stamp(reading.device_stamp))
-        sample.header.stamp = stamp
+        sample = ClockSample(clock=f"{self._config.name} clock", device_stamp=convert.to_stamp(reading.device_stamp))
+        sample.header.stamp = arrival
         self._clock.publish(sample)
         self._count_lost(reading.device_stamp)
 

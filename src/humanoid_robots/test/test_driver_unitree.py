@@ -5,16 +5,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
-import rclpy
-from rclpy.node import Node
-from unitree_process import FakeUnitree, patient_driver
+from driver_bench import Bench
+from fake_process import patient_driver
 
-from humanoid_core import config, convert, endpoints, ros
+from humanoid_core import config
 from humanoid_core.errors import ConfigError
 from humanoid_interfaces.msg import RobotStatus
 from humanoid_robots.drivers import settings
@@ -25,64 +22,12 @@ pytest.importorskip("cyclonedds", reason="the fake robot speaks through it")
 WORKSPACE = Path(__file__).resolve().parents[3]
 ROBOT = WORKSPACE / "config" / "robots" / "unitree_g1.yaml"
 DRIVER = WORKSPACE / "config" / "drivers" / "unitree_g1.yaml"
-DEADLINE = 60.0
-
-
-class Bench:
-    """Fake robot, driver and the test's own node that commands."""
-
-    def __init__(self, domain: int, driver_file: Path) -> None:
-        self.robot = FakeUnitree(domain)
-        self.context = rclpy.Context()
-        self.context.init(domain_id=domain)
-        self.node = Node("commander", context=self.context)
-        self.executor = rclpy.executors.SingleThreadedExecutor(context=self.context)
-        self.executor.add_node(self.node)
-        self.states, self.status = [], []
-        ros.subscribe(self.node, endpoints.JOINT_STATES, self.states.append)
-        ros.subscribe(self.node, endpoints.ROBOT_STATUS, self.status.append)
-        self.publisher = ros.publisher(self.node, endpoints.JOINT_COMMANDS)
-        words = ["ros2", "launch", "humanoid_robots", "driver.launch.py", f"robot_config:={ROBOT}"]
-        self.driver = subprocess.Popen([*words, f"driver_config:={driver_file}"], start_new_session=True)
-
-    def command(self, **joints: float) -> None:
-        names = list(joints)
-        message = convert.joint_state(self.node.get_clock().now().to_msg(), names, _Floats(joints.values()))
-        self.publisher.publish(message)
-
-    def until(self, condition, what: str, **joints: float):
-        """Turn, commanding joints meanwhile, until the condition holds."""
-        end = time.monotonic() + DEADLINE
-        while time.monotonic() < end:
-            if joints:
-                self.command(**joints)
-            self.executor.spin_once(timeout_sec=0.01)
-            answer = condition()
-            if answer:
-                return answer
-        raise AssertionError(f"{what}; the driver says {[s.message for s in self.status[-1:]]}")
-
-    def mode(self, wanted: int) -> bool:
-        return bool(self.status) and self.status[-1].mode == wanted
-
-    def close(self) -> None:
-        if self.driver.poll() is None:
-            os.killpg(self.driver.pid, signal.SIGINT)
-            self.driver.wait(30.0)
-        self.executor.shutdown()
-        self.node.destroy_node()
-        self.context.try_shutdown()
-        self.robot.stop()
-
-
-class _Floats(list):
-    def tolist(self) -> list[float]:
-        return list(map(float, self))
 
 
 @pytest.fixture(scope="module")
 def bench(ros_domain, tmp_path_factory):
-    made = Bench(ros_domain, patient_driver(tmp_path_factory.mktemp("driver")))
+    file = patient_driver(tmp_path_factory.mktemp("driver"), "unitree_g1")
+    made = Bench(ros_domain, "unitree_g1", "fake_unitree.py", file)
     yield made
     made.close()
 

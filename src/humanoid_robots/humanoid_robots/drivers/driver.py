@@ -41,6 +41,7 @@ class Joints:
     velocity: np.ndarray
     effort: np.ndarray
     device_stamp: int | None = None  # [ns] of the robot's own clock
+    stamp: int | None = None  # [ns] of measurement in host time; None: the robot does not tell, arrival must do
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,10 @@ Reading = Joints | Inertial | Touch
 
 @dataclass
 class Health:
-    """Of each joint: temperature [deg C], NaN where not measured; and faults in words."""
+    """Of each joint: temperature [deg C] and, where it is measured, current [A]; and faults in words."""
 
     temperatures: dict[str, float] = field(default_factory=dict)
+    currents: dict[str, float] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
 
@@ -95,16 +97,22 @@ class Driver(ABC):
     @property
     @abstractmethod
     def outputs(self) -> dict[str, str]:
-        """Types of the topics to publish on, by absolute name."""
+        """Types of the topics to publish on, by absolute name; of an action, trajectories become its goals."""
 
     @abstractmethod
     def messages(self, now: int) -> Iterator[tuple[str, bytes]]:
         """Topic and serialized message of whatever is to be sent at `now` [ns]."""
 
-    def follower(self, part: str, joints: Sequence[str]) -> Follower:
-        """A follower of some joints, with the URDF's ranges."""
+    def trouble(self, output: str, reason: str, now: int) -> None:  # noqa: B027  (most robots never answer)
+        """The robot answered at `now` [ns] that it does not do what was sent on an output."""
+
+    def follower(
+        self, part: str, joints: Sequence[str], ranges: tuple[np.ndarray, np.ndarray] | None = None
+    ) -> Follower:
+        """A follower of some joints, with the URDF's ranges, and within `ranges`, lower and upper (n,), where given."""
         limits = self.robot.limits(joints)
-        made = Follower(joints, limits.lower, limits.upper, self.settings)
+        lower, upper = ranges or (limits.lower, limits.upper)
+        made = Follower(joints, np.maximum(lower, limits.lower), np.minimum(upper, limits.upper), self.settings)
         self.followers[part] = made
         return made
 

@@ -50,12 +50,15 @@ class Output:
         velocity: (n,) [rad/s or m/s].
         effort: Feed-forward (n,) [N m or N].
         share: From 0, the robot's own controller, to 1, only this.
+        eased: For robots without a controller of their own beside: from where the joints were when commands began to
+            `position`, as the share first rises (n,) [rad or m]. It does not go back when the share falls.
     """
 
     position: np.ndarray
     velocity: np.ndarray
     effort: np.ndarray
     share: float
+    eased: np.ndarray
 
 
 class Follower:
@@ -87,6 +90,7 @@ class Follower:
         self._command_ns: int | None = None
         self._step_ns: int | None = None
         self._releasing = self._unseen = False
+        self._anchor, self._ease = np.zeros(count), 0.0
         self.share = 0.0
         self.mode = Mode.IDLE
         self.reason = "no state of the robot yet"
@@ -131,6 +135,7 @@ class Follower:
             )
         if self._command_ns is None:
             self._position[:], self._velocity[:], self._effort[:] = self._measured, 0.0, 0.0
+            self._anchor = self._position.copy()
         self._position[which], self._velocity[which], self._effort[which] = wanted, values[1], values[2]
         self._commanded[which] = True
         self._command_ns = now
@@ -176,14 +181,16 @@ class Follower:
             self.share = max(0.0, self.share - period / self._settings.hand_back)
         else:
             self.share = min(1.0, self.share + period / self._settings.take_over)
-        output = Output(self._position.copy(), self._velocity.copy(), self._effort.copy(), self.share)
+        self._ease = max(self._ease, self.share)
+        eased = self._anchor + self._ease * (self._position - self._anchor)
+        output = Output(self._position.copy(), self._velocity.copy(), self._effort.copy(), self.share, eased)
         if self._releasing and self.share == 0.0:
             self._let_go()
             self.mode, self.reason = Mode.IDLE, "handed back"
         return output
 
     def _let_go(self) -> None:
-        self.share = 0.0
+        self.share = self._ease = 0.0
         self._command_ns = None
         self._commanded[:] = False
 

@@ -12,6 +12,8 @@ from humanoid_core.errors import ConfigError
 from humanoid_description import Robot
 from humanoid_robots.drivers.driver import Driver
 from humanoid_robots.drivers.follower import Settings
+from humanoid_robots.drivers.ros2_control import Ros2ControlConfig, Ros2ControlDriver
+from humanoid_robots.drivers.tiangong import TiangongConfig, TiangongDriver
 from humanoid_robots.drivers.unitree import UnitreeConfig, UnitreeDriver
 
 
@@ -24,12 +26,16 @@ class DriverConfig:
         rate: Commands per second to the robot [Hz].
         follower: Times and the largest start gap.
         unitree: Of that driver.
+        ros2_control: Of that driver.
+        tiangong: Of that driver.
     """
 
-    driver: Literal["unitree"]
+    driver: Literal["unitree", "ros2_control", "tiangong"]
     rate: float
     follower: Settings = field(default_factory=Settings)
     unitree: UnitreeConfig | None = None
+    ros2_control: Ros2ControlConfig | None = None
+    tiangong: TiangongConfig | None = None
 
     def __post_init__(self) -> None:
         if not 10.0 <= self.rate <= 1000.0:
@@ -50,5 +56,12 @@ def load(file: str | Path) -> DriverConfig:
 
 def make(read: DriverConfig, robot: Robot, file: str | Path) -> Driver:
     """The driver that a file asks for."""
-    assert read.unitree is not None
-    return UnitreeDriver(robot, read.unitree, read.follower, str(file))
+    made: Driver | None = None
+    if read.driver == "unitree" and read.unitree:
+        made = UnitreeDriver(robot, read.unitree, read.follower, str(file))
+    elif read.driver == "ros2_control" and read.ros2_control:
+        made = Ros2ControlDriver(robot, read.ros2_control, read.follower, str(file))
+    elif read.driver == "tiangong" and read.tiangong:
+        made = TiangongDriver(robot, read.tiangong, read.follower, str(file))
+    assert made is not None
+    return made

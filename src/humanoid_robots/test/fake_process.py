@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fake Unitree robot as a process that a test talks to."""
+"""A fake robot as a process that a test talks to: orders as JSON lines in, what it has seen as JSON lines out."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _CYCLONE = """<CycloneDDS><Domain>
 </Domain></CycloneDDS>"""
 
 
-def patient_driver(place: Path) -> Path:
-    """Our driver file with longer timeouts: a busy machine keeps the fake robot and the tests waiting now and then."""
-    text = (Path(__file__).parents[3] / "config" / "drivers" / "unitree_g1.yaml").read_text(encoding="utf-8")
+def patient_driver(place: Path, name: str) -> Path:
+    """One of our driver files with longer timeouts: a busy machine keeps fake robot and tests waiting now and then."""
+    text = (Path(__file__).parents[3] / "config" / "drivers" / f"{name}.yaml").read_text(encoding="utf-8")
     patient = text.replace("state_timeout: 0.1", "state_timeout: 2.0")
     patient = patient.replace("command_timeout: 0.1", "command_timeout: 0.6")
     assert "state_timeout: 2.0" in patient
     assert "command_timeout: 0.6" in patient
-    file = place / "unitree_g1.yaml"
+    file = place / f"{name}.yaml"
     file.write_text(patient, encoding="utf-8")
     return file
 
 
-class FakeUnitree:
-    """Starts the fake robot; `ask` gives it orders and returns what it has seen."""
+class FakeRobot:
+    """Starts a fake robot, a script beside this file; `ask` gives it orders and returns what it has seen."""
 
-    def __init__(self, domain: int, rate: float = 100.0) -> None:
+    def __init__(self, script: str, domain: int, rate: float = 100.0) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("fake_unitree.py")), str(domain), str(rate)],
+            [sys.executable, str(Path(__file__).with_name(script)), str(domain), str(rate)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
