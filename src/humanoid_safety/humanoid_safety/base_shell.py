@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""cmd_vel_targets/<source> in, cmd_vel out, where the robot has a drive."""
+"""cmd_vel_targets/<source> in, cmd_vel out, where the robot has a drive; linear.z moves its lift."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,6 +15,7 @@ from rclpy.node import Node
 from humanoid_core import convert, endpoints, ros
 from humanoid_description.config import Drive
 from humanoid_safety.drive_gate import DriveGate
+from humanoid_safety.lift_gate import LiftGate
 
 
 class BaseShell:
@@ -27,6 +29,7 @@ class BaseShell:
         deadline: Silence of the commanding source after which the base comes to rest [s].
         oldest: Targets that are older on arrival are refused [s].
         following: Gives the source that is let through and the robot's steady time [s], from a steady time [s].
+        lift: The robot's lift.
     """
 
     def __init__(
@@ -38,8 +41,10 @@ class BaseShell:
         deadline: float,
         oldest: float,
         following: Callable[[float], tuple[str, float]],
+        lift: LiftGate | None,
     ) -> None:
         self._node = node
+        self._lift = lift
         self._following = following
         self._frame = "base_link"
         self.gate = DriveGate(drive, rate, deadline, oldest)
@@ -52,8 +57,10 @@ class BaseShell:
         now = self._node.get_clock().now().nanoseconds
         age = (now - convert.stamp_ns(message.header.stamp)) * 1e-9
         linear, angular = message.twist.linear, message.twist.angular
-        wanted = np.array([linear.x, linear.y, angular.z])
-        refusal = self.gate.target(source, wanted, age, self._following(time.monotonic())[1])
+        wanted, now_steady = np.array([linear.x, linear.y, angular.z]), self._following(time.monotonic())[1]
+        refusal = self.gate.target(source, wanted, age, now_steady)
+        if not refusal and self._lift is not None and math.isfinite(linear.z):
+            self._lift.target(source, linear.z, now_steady)
         if refusal:
             self._node.get_logger().warning(f"{source}: base velocity: {refusal}", throttle_duration_sec=1.0)
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from humanoid_safety.arbiter import Arbiter, SelectionRefused, Source
 from humanoid_safety.body_model import BodyModel
+from humanoid_safety.lift_gate import LiftGate
 from humanoid_safety.limiter import Limiter, Reason
 from humanoid_safety.limits import JointLimits
 from humanoid_safety.states import State, StateMachine, Stopwatch, Watchdog
@@ -128,6 +129,7 @@ class SafetyGate:
             blocked (fingers around an object).
         settings: Everything else.
         body: The robot's bodies; None: joint limits only.
+        lift: The robot's torso lift, moved by a speed.
     """
 
     def __init__(
@@ -137,10 +139,12 @@ class SafetyGate:
         deviation: np.ndarray,
         settings: GateSettings,
         body: BodyModel | None = None,
+        lift: LiftGate | None = None,
     ) -> None:
         n = len(limits.names)
         self.limits = limits
         self.settings = settings
+        self.lift = lift
         self._index = {joint: i for i, joint in enumerate(limits.names)}
         self._deviation = deviation
         self.period_ns = round(NANOSECONDS / settings.rate)
@@ -163,6 +167,7 @@ class SafetyGate:
         self._robot_complaints: list[str] = []  # of the robot itself
         self._commanded = np.zeros(n, dtype=bool)
         self._asked = np.zeros(n, dtype=bool)
+        self._with_lift = self._without_lift = self._asked  # what a source asks for, with the lift's joints and without
         self._where = np.zeros(0, dtype=int)
         self._names: list[str] = []
         self._ramp_step = 0
@@ -383,12 +388,29 @@ class SafetyGate:
         if not active:
             return self.limiter.stop(), ()
         stream = self._inlets[active].stream
-        if active != before or stream.asked is not self._asked:
-            self._take_over(stream.asked)
+        if active != before and self.lift is not None:
+            self.lift.rest()
+        lifted = self._lifted(active, stream.asked, now)
+        asked = stream.asked if lifted is None else self._with_lift
+        if active != before or asked is not self._asked:
+            self._take_over(asked)
         request = stream.sample(now_ns)
+        if lifted is not None and self.lift is not None:
+            request = request.copy()
+            request[self.lift.joints] = lifted
         self._ramp_step += 1
         speed = self.settings.ramp_speed + self.settings.ramp_gain * self._ramp_step / self.settings.rate
         return self.limiter.follow(request, speed), stream.fresh
+
+    def _lifted(self, active: str, asked: np.ndarray, now: float) -> np.ndarray | None:
+        """Where the lift's joints should be, where a source moves the lift by a speed and not by its joints."""
+        if self.lift is None or asked[self.lift.joints].any():
+            return None
+        lifted = self.lift.step(active, now, self.pose())
+        if lifted is not None and self._without_lift is not asked:
+            self._without_lift, self._with_lift = asked, asked.copy()
+            self._with_lift[self.lift.joints] = True
+        return lifted
 
     def _take_over(self, asked: np.ndarray) -> None:
         """Another source, or other joints of the same: joints not commanded so far start where they are measured."""

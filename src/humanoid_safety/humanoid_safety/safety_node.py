@@ -25,14 +25,10 @@ from humanoid_safety.command_message import CommandSerializer
 from humanoid_safety.dead_man import engaged
 from humanoid_safety.gate import Command, SafetyGate
 from humanoid_safety.grid import StepGrid
+from humanoid_safety.lift_gate import LiftGate
 from humanoid_safety.parameters import body_settings, gate_settings, surroundings
 from humanoid_safety.reports import Reports
-from humanoid_safety.robot_limits import (
-    allowed_deviation,
-    bodies,
-    commanded_limits,
-    other_joints,
-)
+from humanoid_safety.robot_limits import allowed_deviation, bodies, commanded_limits, other_joints
 from humanoid_safety.states import State
 from humanoid_safety.status_messages import command_status
 
@@ -57,9 +53,10 @@ class SafetyNode(Node):
         # State
         limits = commanded_limits(robot)
         body = bodies(robot, surroundings(self), body_settings(self))
-        self._gate = SafetyGate(limits, other_joints(robot), allowed_deviation(robot, deviation), settings, body)
         base_rate = ros.required(self, "base_rate", "Base velocities per second [Hz]", 10.0, 200.0, kind=float)
         base_silence = ros.required(self, "deadline_base", "Silence that stops the base [s]", 0.02, 2.0, kind=float)
+        lift = LiftGate(robot, limits, settings.rate, base_silence) if robot.config.operator.lift else None
+        self._gate = SafetyGate(limits, other_joints(robot), allowed_deviation(robot, deviation), settings, body, lift)
         self._grid = StepGrid(self._gate.period_ns, settings.late_steps)
         self._serializer = CommandSerializer()
         self._seen = JointState()  # joint states looked at last
@@ -83,7 +80,7 @@ class SafetyNode(Node):
             oldest = settings.streams[settings.sources[0].name].oldest
             names = [source.name for source in settings.sources]
             self._base = BaseShell(
-                self, robot.config.drive, names, base_rate, base_silence, oldest, self._gate.following
+                self, robot.config.drive, names, base_rate, base_silence, oldest, self._gate.following, lift
             )
         ros.service(self, endpoints.COMMAND_SELECT, self._on_select)
         ros.service(self, endpoints.SAFETY_ENGAGE, self._on_engage)
