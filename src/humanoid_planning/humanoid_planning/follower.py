@@ -12,6 +12,7 @@ import numpy as np
 from humanoid_planning.errors import PlanningRefused
 
 NANOSECONDS = 1_000_000_000
+_AT_REST = 1e-6  # [rad/s] rounding
 _BRAKE = 0.3  # [s] in which a cancelled motion comes to rest along its path
 
 
@@ -38,12 +39,32 @@ class FollowerSettings:
     patience: float
 
 
+@dataclass(frozen=True)
+class Tolerances:
+    """What a goal asks for itself, as the stock joint_trajectory_controller takes it.
+
+    Attributes:
+        path: By joint [rad]; 0: the setting, below 0: none.
+        goal: Likewise, at the end.
+        goal_time: [s]; 0: the setting, below 0: none.
+    """
+
+    path: Mapping[str, float] = field(default_factory=dict)
+    goal: Mapping[str, float] = field(default_factory=dict)
+    goal_time: float = 0.0
+
+
+def _chosen(asked: float, usual: float) -> float:
+    return usual if asked == 0.0 else asked if asked > 0.0 else float("inf")
+
+
 class End(Enum):
     """How following ended."""
 
     SUCCEEDED = "succeeded"
     CANCELLED = "cancelled"
     PREEMPTED = "preempted"
+    REPLACED = "replaced"
     LATE_START = "not let through"
     OFF_PATH = "off the path"
     OFF_GOAL = "off the goal"
@@ -86,7 +107,7 @@ class Trajectory:
         joints: n names.
         times: (m,) [s] from the start, rising.
         positions: (m, n) [rad or m].
-        velocities: (m, n), or None.
+        velocities: (m, n), or None. The last ones have to be 0.
 
     Raises:
         PlanningRefused: the numbers do not make a trajectory.
@@ -106,6 +127,8 @@ class Trajectory:
             raise PlanningRefused("times and positions must be finite numbers")
         if times[0] < 0.0 or (np.diff(times) <= 0.0).any():
             raise PlanningRefused("times must rise, from 0 or later")
+        if velocities is not None and (not np.isfinite(velocities).all() or np.abs(velocities[-1]).max() > _AT_REST):
+            raise PlanningRefused("velocities must be finite numbers, and 0 at the end")
         self.joints, self.times, self.positions, self.velocities = list(joints), times, positions, velocities
 
     @property
@@ -141,13 +164,23 @@ class Follower:
         trajectory: What to follow.
         settings: How.
         seen: What is known at the start.
+        tolerances: What the goal asks for in place of the settings.
+        start_ns: Not before this time of the stamps; 0: at once.
 
     Raises:
-        PlanningRefused: an unknown joint, nothing is measured, or the robot is not where the trajectory begins.
+        PlanningRefused: an unknown joint, nothing is measured, the robot is not where the trajectory begins, or the
+            trajectory would be over already.
     """
 
     def __init__(
-        self, joints: Sequence[str], name: str, trajectory: Trajectory, settings: FollowerSettings, seen: Seen
+        self,
+        joints: Sequence[str],
+        name: str,
+        trajectory: Trajectory,
+        settings: FollowerSettings,
+        seen: Seen,
+        tolerances: Tolerances = Tolerances(),
+        start_ns: int = 0,
     ) -> None:
         unknown = [joint for joint in trajectory.joints if joint not in joints]
         if unknown:
@@ -162,10 +195,25 @@ class Follower:
         if off.max() > settings.start_tolerance:
             worst = trajectory.joints[int(off.argmax())]
             raise PlanningRefused(f"{worst} is {off.max():.3f} rad from where the trajectory begins")
+        if start_ns and start_ns + trajectory.duration * NANOSECONDS < seen.now_ns:
+            raise PlanningRefused("the trajectory ends in the past")
+        self._path = np.array([_chosen(tolerances.path.get(j, 0.0), settings.path_tolerance) for j in joints])
+        self._goal = np.array([_chosen(tolerances.goal.get(j, 0.0), settings.goal_tolerance) for j in joints])
+        self._goal_time = _chosen(tolerances.goal_time, settings.goal_time)
         self._asked_ns = seen.now_ns
+        self._start_ns = start_ns
         self._began_ns: int | None = None  # stamp of the trajectory's start
         self._braking_ns: int | None = None
         self._next_ns = seen.now_ns
+
+    @property
+    def sent_ns(self) -> int:
+        """Stamp of the last target."""
+        return self._next_ns - round(self._settings.period * NANOSECONDS)
+
+    def go_on_after(self, stamp_ns: int) -> None:
+        """Send targets for times after this only: those before were sent by another, whose place this one takes."""
+        self._next_ns = max(self._next_ns, stamp_ns + round(self._settings.period * NANOSECONDS))
 
     @property
     def progress(self) -> float:
@@ -174,6 +222,12 @@ class Follower:
             return 0.0
         return min(1.0, self._place(self._next_ns) / max(self._trajectory.duration, 1e-9))
 
+    def longest(self, now_ns: int) -> float:
+        """How long following may take from now on [s], but for a goal that asks for endless time to arrive."""
+        wait = max(0, self._start_ns - now_ns) / NANOSECONDS
+        late = self._goal_time if np.isfinite(self._goal_time) else self._settings.goal_time
+        return wait + self._settings.patience + self._trajectory.duration + late
+
     def tick(self, seen: Seen) -> Tick:
         """Go on; called every few milliseconds."""
         settings, tick = self._settings, Tick()
@@ -181,7 +235,7 @@ class Follower:
             who = "the limiter stopped" if not seen.following else f"{seen.source or 'nobody'} commands"
             return Tick(end=End.PREEMPTED, words=who)
         if self._began_ns is None and seen.following and seen.source == self._name:
-            self._began_ns = self._next_ns
+            self._began_ns = max(self._next_ns, self._start_ns)
         if self._began_ns is None and seen.now_ns - self._asked_ns > settings.patience * NANOSECONDS:
             why = f"{seen.source or 'nobody'} commands" if seen.following else "the limiter is not engaged"
             return Tick(end=End.LATE_START, words=f"not let through within {settings.patience} s: {why}")
@@ -202,15 +256,18 @@ class Follower:
         assert tick.desired is not None
         assert tick.actual is not None
         off = np.abs(tick.actual - tick.desired)
-        worst = self.joints[int(off.argmax())]
         over = self._over_ns()
-        if self._began_ns is not None and off.max() > self._settings.path_tolerance:
-            tick.end, tick.words = End.OFF_PATH, f"{worst} is {off.max():.3f} rad from where it should be"
+        if self._began_ns is not None and (off > self._path).any():
+            tick.end, tick.words = End.OFF_PATH, f"{self._worst(off - self._path, off)} from where it should be"
         elif over is not None and now_ns >= over:
-            if off.max() <= self._settings.goal_tolerance:
+            if (off <= self._goal).all():
                 tick.end = End.CANCELLED if self._braking_ns is not None else End.SUCCEEDED
-            elif now_ns - over > self._settings.goal_time * NANOSECONDS:
-                tick.end, tick.words = End.OFF_GOAL, f"{worst} is {off.max():.3f} rad from the goal"
+            elif now_ns - over > self._goal_time * NANOSECONDS:
+                tick.end, tick.words = End.OFF_GOAL, f"{self._worst(off - self._goal, off)} from the goal"
+
+    def _worst(self, beyond: np.ndarray, off: np.ndarray) -> str:
+        i = int(beyond.argmax())
+        return f"{self.joints[i]} is {off[i]:.3f} rad"
 
     def _over_ns(self) -> int | None:
         """Stamp of the last target that moves."""

@@ -6,21 +6,20 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 from control_msgs.action import FollowJointTrajectory
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from rclpy.task import Future
 from sensor_msgs.msg import JointState
-from trajectory_msgs.msg import JointTrajectory
 
 import humanoid_description
 from humanoid_core import convert, endpoints, ros
 from humanoid_interfaces.msg import CommandStatus, SafetyStatus
 from humanoid_interfaces.srv import SelectSource
 from humanoid_planning.errors import PlanningRefused
-from humanoid_planning.follower import End, Follower, FollowerSettings, Seen, Tick, Trajectory
+from humanoid_planning.follower import End, Follower, FollowerSettings, Seen, Tick
+from humanoid_planning.messages import tolerances_of, trajectory_of
 from humanoid_planning.moveit_config import ACTION, CONTROLLER, planned_joints
 
 _TICK = 0.02  # [s] between two looks
@@ -28,13 +27,14 @@ _SPARE = 2.0  # [s] a grant is longer than the motion, its start and its end
 
 _CODES = {
     End.SUCCEEDED: FollowJointTrajectory.Result.SUCCESSFUL,
+    End.CANCELLED: FollowJointTrajectory.Result.SUCCESSFUL,
     End.OFF_PATH: FollowJointTrajectory.Result.PATH_TOLERANCE_VIOLATED,
     End.OFF_GOAL: FollowJointTrajectory.Result.GOAL_TOLERANCE_VIOLATED,
 }
 
 
 class TrajectoryFollowerNode(Node):
-    """One trajectory at a time; stop and the person end it."""
+    """One trajectory at a time, the newest; stop and the person end it."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__("trajectory_follower", **arguments)
@@ -53,8 +53,8 @@ class TrajectoryFollowerNode(Node):
         self._joints = planned_joints(robot)
         self._newest: bytes | None = None
         self._source, self._following = "", False
-        self._follower: Follower | None = None
-        self._handle: Any = None
+        self._follower: Follower | None = None  # at work
+        self._handle: Any = None  # of its goal
         self._done: Future | None = None
         # Outputs before inputs
         self._targets = ros.publisher(self, endpoints.JOINT_TARGETS.at(source=CONTROLLER))
@@ -67,7 +67,7 @@ class TrajectoryFollowerNode(Node):
             FollowJointTrajectory,
             f"{CONTROLLER}/{ACTION}",
             self._execute,
-            goal_callback=lambda _: GoalResponse.REJECT if self._handle else GoalResponse.ACCEPT,
+            goal_callback=self._on_goal,
             cancel_callback=lambda _: CancelResponse.ACCEPT,
         )
         self.create_timer(_TICK, self._on_timer, clock=ros.steady_clock())
@@ -94,21 +94,50 @@ class TrajectoryFollowerNode(Node):
 
     # --- a goal ---
 
-    async def _execute(self, handle: Any) -> FollowJointTrajectory.Result:
-        self._handle = handle
+    def _on_goal(self, goal: FollowJointTrajectory.Goal) -> GoalResponse:
+        """What makes no sense is rejected, and what is at work goes on."""
         try:
-            trajectory = trajectory_of(handle.request.trajectory)
-            follower = Follower(self._joints, CONTROLLER, trajectory, self._settings, self._seen())
-            await self._grant(trajectory.duration + self._settings.patience + self._settings.goal_time + _SPARE)
-            self._done, self._follower = Future(), follower
-            tick: Tick = await self._done
-            await self._ask(0.0)
+            self._follower_of(goal)
         except PlanningRefused as reason:
-            self.get_logger().warning(f"refused: {reason}")
-            handle.abort()
-            code = FollowJointTrajectory.Result.INVALID_GOAL
-            return FollowJointTrajectory.Result(error_code=code, error_string=str(reason))
-        finally:
+            self.get_logger().warning(f"rejected: {reason}")
+            return GoalResponse.REJECT
+        return GoalResponse.ACCEPT
+
+    def _follower_of(self, goal: FollowJointTrajectory.Goal) -> Follower:
+        stamp = goal.trajectory.header.stamp
+        tolerances, unknown = tolerances_of(goal, self._joints)
+        if unknown:
+            self.get_logger().warning(
+                f"tolerances of {', '.join(unknown)}, which is not moved here: the usual ones hold"
+            )
+        return Follower(
+            self._joints,
+            CONTROLLER,
+            trajectory_of(goal.trajectory),
+            self._settings,
+            self._seen(),
+            tolerances,
+            stamp.sec * 10**9 + stamp.nanosec,
+        )
+
+    async def _execute(self, handle: Any) -> FollowJointTrajectory.Result:
+        sent = self._follower.sent_ns if self._follower is not None else 0
+        if self._done is not None and not self._done.done():
+            self._done.set_result(Tick(end=End.REPLACED, words="Current goal cancelled due to new incoming action."))
+        self._handle, self._follower, self._done = handle, None, Future()
+        done = self._done
+        try:
+            follower = self._follower_of(handle.request)
+            follower.go_on_after(sent)
+            await self._grant(follower.longest(self.get_clock().now().nanoseconds) + _SPARE)
+            if not done.done():
+                self._follower = follower
+            tick: Tick = await done
+            if tick.end is not End.REPLACED:
+                await self._ask(0.0)
+        except PlanningRefused as reason:
+            tick = Tick(end=End.LATE_START, words=str(reason))
+        if self._handle is handle:
             self._handle = self._follower = self._done = None
         assert tick.end is not None
         {End.SUCCEEDED: handle.succeed, End.CANCELLED: handle.canceled}.get(tick.end, handle.abort)()
@@ -146,22 +175,6 @@ class TrajectoryFollowerNode(Node):
             self._handle.publish_feedback(feedback)
         if tick.end is not None:
             self._done.set_result(tick)
-
-
-def trajectory_of(message: JointTrajectory) -> Trajectory:
-    """A message as arrays.
-
-    Raises:
-        PlanningRefused: it is no trajectory.
-    """
-    times = np.array([p.time_from_start.sec + 1e-9 * p.time_from_start.nanosec for p in message.points])
-    widths = {len(p.positions) for p in message.points}
-    if widths != {len(message.joint_names)}:
-        raise PlanningRefused(f"points of {sorted(widths)} positions for {len(message.joint_names)} joints")
-    positions = np.array([p.positions for p in message.points], dtype=float)
-    fast = all(len(p.velocities) == len(message.joint_names) for p in message.points)
-    velocities = np.array([p.velocities for p in message.points], dtype=float) if fast else None
-    return Trajectory(message.joint_names, times, positions, velocities)
 
 
 def main() -> None:
