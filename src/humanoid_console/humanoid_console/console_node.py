@@ -14,7 +14,8 @@ from sensor_msgs.msg import CompressedImage
 
 from humanoid_console.console_server import Answer, ConsoleServer
 from humanoid_console.desk import Desk, Places, note_of
-from humanoid_console.fleet import RECORDER, SAFETY, Fleet, recorder_facts
+from humanoid_console.errors import ConsoleError
+from humanoid_console.fleet import RECORDER, SAFETY, TELEOP, Fleet, recorder_facts
 from humanoid_console.trial import Trial
 from humanoid_console.verdicts import Verdict
 from humanoid_core import endpoints, ros, task
@@ -25,7 +26,6 @@ from humanoid_interfaces.msg import EpisodeStatus, SafetyStatus, SyncStatus, Tel
 from humanoid_interfaces.srv import StopEpisode
 
 OUTCOMES = {"success": StopEpisode.Request.SUCCESS, "failure": StopEpisode.Request.FAILURE, "unsure": 0}
-TELEOP = ("waiting", "calibrating", "ready", "engaged", "holding")
 _SERVICES = (
     endpoints.RECORDER_START, endpoints.RECORDER_STOP, endpoints.RECORDER_DISCARD, endpoints.SAFETY_ENGAGE,
     endpoints.SAFETY_STOP, endpoints.SAFETY_RESET, endpoints.SCENE_RESET,
@@ -154,10 +154,14 @@ class ConsoleNode(Node):
     # --- what the robot tells ---
 
     def _on_start(self, request: Any, response: Any) -> Any:
-        trial = self._desk.trial
-        self._desk.start(lambda success, text, _: None if success else self.get_logger().error(f"start: {text}"))
-        response.success = bool(trial and self._desk.operator)
-        response.message = trial.task.instruction if response.success and trial else "sign in on the page first"
+        def started(success: bool, text: str, _: Any) -> None:
+            (self.get_logger().info if success else self.get_logger().error)(f"{endpoints.CONSOLE_START.name}: {text}")
+
+        try:
+            self._desk.start_as(request.operator_name, request.task, started)
+            response.success, response.message = True, f"asked {endpoints.RECORDER_START.name}"
+        except ConsoleError as error:
+            response.message = str(error)
         return response
 
     def _on_picture(self, message: CompressedImage) -> None:
@@ -187,8 +191,8 @@ class ConsoleNode(Node):
     def _on_timer(self) -> None:
         self._fleet.discover()
         self._desk.live = self._fleet.robots
-        clients = self._server.clients if self._server else 0
-        self._diagnostics.update(ros.Diagnostics.OK, f"{clients} browsers", clients=clients)
+        if self._server:
+            self._diagnostics.update(ros.Diagnostics.OK, f"{self._server.clients} browsers")
 
 
 def main() -> None:

@@ -183,6 +183,20 @@ class Desk:
         else:
             self._robot.start(self.trial, self.operator, answer)
 
+    def start_as(self, operator: str, task: str, answer: Answer) -> None:
+        """Begin the next trial as a script asks: signs in and chooses a task where these are given.
+
+        Raises:
+            ConsoleError: the name is none, there is no such task, or nobody is signed in.
+        """
+        if operator:
+            self._sign_in({"name": operator})
+        if not self.operator:
+            raise ConsoleError("operator_name: found nothing, and nobody is signed in")
+        if task and task != self._task:
+            self._choose({"name": task})
+        self._worker.submit(self.start, answer)  # behind the plan, which is made in the same thread
+
     def _plan(self) -> None:
         def work() -> None:
             try:

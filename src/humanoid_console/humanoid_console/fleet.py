@@ -25,6 +25,7 @@ RECORDER = {
     EpisodeStatus.FINALISING: "finalising",
     EpisodeStatus.ERROR: "error",
 }
+TELEOP = ("waiting", "calibrating", "ready", "engaged", "holding")  # by TeleopStatus.state
 _SILENT = 10.0  # [s]: who said nothing for longer is not there
 
 

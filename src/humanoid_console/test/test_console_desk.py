@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from humanoid_console.desk import Desk, Places
+from humanoid_console.errors import ConsoleError
 from humanoid_console.trial import Trial
 from humanoid_core import task
 from humanoid_dataset.catalogue import Catalogue
@@ -86,7 +87,13 @@ def setup(only_setup: Setup) -> Setup:
     """As it was in the beginning."""
     only_setup.ask("sign_out")
     only_setup.ask("task", name="parcel_sorting")
-    only_setup.until(lambda: only_setup.desk.trial and only_setup.desk.trial.tags["light"] == "bright")
+    only_setup.until(
+        lambda: (
+            only_setup.desk.trial
+            and only_setup.desk.trial.tags["light"] == "bright"
+            and only_setup.desk.trial.task.name == "parcel_sorting"
+        )
+    )
     only_setup.robot.started.clear()
     only_setup.robot.commands.clear()
     only_setup.verdicts.clear()
@@ -114,6 +121,18 @@ def test_nothing_starts_before_somebody_signed_in(setup: Setup) -> None:
     assert trial.tags["light"] == "bright"
     setup.ask("sign_out")
     assert not setup.ask("start")[0]
+
+
+def test_a_script_signs_in_chooses_and_starts(setup: Setup) -> None:
+    with pytest.raises(ConsoleError, match="nobody is signed in"):
+        setup.desk.start_as("", "", lambda *_: None)
+    with pytest.raises(ConsoleError, match="no_such_task"):
+        setup.desk.start_as("Bo", "no_such_task", lambda *_: None)
+    there = threading.Event()
+    setup.desk.start_as("Bo", "shelf_stocking", lambda *_: there.set())
+    assert there.wait(DEADLINE)
+    trial, operator = setup.robot.started[0]
+    assert (trial.task.name, operator) == ("shelf_stocking", "Bo")
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 61, "a\x00b"])

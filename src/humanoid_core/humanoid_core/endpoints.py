@@ -126,7 +126,7 @@ RECORDER_STATUS = Endpoint("recorder/status", "humanoid_interfaces/msg/EpisodeSt
 ANNOTATIONS = Endpoint("annotations", "humanoid_interfaces/msg/Annotation", Qos(depth=10, latched=True))
 
 # Console
-CONSOLE_START = Endpoint("console/start", "std_srvs/srv/Trigger")
+CONSOLE_START = Endpoint("console/start", "humanoid_interfaces/srv/StartEpisode")
 CONSOLE_VERDICT = Endpoint("console/verdict", "diagnostic_msgs/msg/DiagnosticStatus", _LATCHED)
 
 # Everywhere
