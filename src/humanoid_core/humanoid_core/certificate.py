@@ -68,9 +68,10 @@ def _is_stale(path: Path) -> bool:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
     except ValueError:
         return False  # loading it will say what is wrong
-    return certificate.issuer == certificate.subject == _name() and (
-        certificate.not_valid_after_utc < datetime.datetime.now(datetime.timezone.utc) + RENEW
-    )
+    expires = getattr(certificate, "not_valid_after_utc", None)  # not yet in the version of Ubuntu 24.04
+    expires = expires or certificate.not_valid_after.replace(tzinfo=datetime.timezone.utc)
+    ours = certificate.issuer == certificate.subject == _name()
+    return ours and expires < datetime.datetime.now(datetime.timezone.utc) + RENEW
 
 
 def _name() -> x509.Name:
