@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sensors: LiDAR decoding beside other decoders, on real captures where there are some; the cost of a camera's node."""
+"""Sensors: LiDAR decoding, on real captures where there are some; the cost of a camera's node; all sensors at once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 
+from bench import sensors_all
 from bench.report import BenchError, Figure
 from bench.rig import REPOSITORY, Rig, node
 from humanoid_core import endpoints, ros
@@ -34,16 +35,39 @@ ANGLES = REPOSITORY / "src" / "humanoid_sensors" / "config" / "pandar_qt64_angle
 
 def measure(seconds: float) -> dict[str, Figure]:
     """Figures of the area."""
+    return {name: figure for part in PARTS.values() for name, figure in part(seconds).items()}
+
+
+def _decoding(seconds: float) -> dict[str, Figure]:
     data = Path(os.environ.get("HUMANOID_SHARED_DATA", REPOSITORY.parent / "shared" / "data")) / "lidar"
     if not data.is_dir():
         raise BenchError(f"no captures in {data}: set HUMANOID_SHARED_DATA to their folder")
-    figures = {}
-    for name, (make, datagrams, length) in _captures(data).items():
-        figures[f"decoding {name}, CPU"] = Figure(_speed(make, datagrams, length))
+    return {
+        f"decoding {name}, CPU": Figure(_speed(make, datagrams, length))
+        for name, (make, datagrams, length) in _captures(data).items()
+    }
+
+
+def _one_camera(seconds: float) -> dict[str, Figure]:
     share, taken = _camera(seconds)
-    figures["camera 640x480 at 30 Hz uncompressed, share of a core"] = Figure(share)
-    figures["camera 640x480 at 30 Hz uncompressed, pictures taken per second"] = Figure(taken)
-    return figures
+    return {
+        "camera 640x480 at 30 Hz uncompressed, share of a core": Figure(share),
+        "camera 640x480 at 30 Hz uncompressed, pictures taken per second": Figure(taken),
+    }
+
+
+def _all(seconds: float) -> dict[str, Figure]:
+    """Three raw cameras, depth, LiDAR and joints at once, into one process."""
+    sensors = sensors_all.run(seconds)
+    slowest = min(1e-9 * one.taken * one.period / seconds for one in sensors.streams.values())
+    return {
+        "all sensors on, messages lost": Figure(sensors.lost),
+        "all sensors on, slowest stream of its rate": Figure(100.0 * slowest),
+        "all sensors on, taken": Figure(sum(one.size for one in sensors.streams.values()) / seconds / 1e6),
+        "all sensors on, drivers' share of a core": Figure(
+            100.0 * sum(share for name, share in sensors.cpu.items() if name != "sources")
+        ),
+    }
 
 
 def _captures(data: Path) -> dict[str, tuple[Callable[[], Decoder], list[tuple[int, bytes]], float]]:
@@ -107,3 +131,6 @@ def _camera(seconds: float) -> tuple[float, float]:
         rig.spin(seconds)
         length = time.monotonic() - begin
         return 100.0 * (rig.cpu()["camera"] - before) / length, (len(taken) - first) / length
+
+
+PARTS: dict[str, Callable[[float], dict[str, Figure]]] = {"decoding": _decoding, "camera": _one_camera, "all": _all}

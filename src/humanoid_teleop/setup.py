@@ -31,6 +31,7 @@ setup(
             "mocap = humanoid_teleop.mocap_node:main",
             "replay_motion = humanoid_teleop.replay_motion:main",
             "policy = humanoid_teleop.policy_node:main",
+            "quality = humanoid_teleop.quality_node:main",
             "retargeting = humanoid_teleop.retargeting_node:main",
             "scripted_operator = humanoid_teleop.scripted_operator_node:main",
             "webxr = humanoid_teleop.webxr_node:main",

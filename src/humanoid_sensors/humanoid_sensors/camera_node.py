@@ -14,7 +14,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from humanoid_core import convert, endpoints, ros
 from humanoid_core.errors import ConfigError
 from humanoid_sensors.camera.frame import Calibration, Frame, load_calibration
-from humanoid_sensors.camera.replayed import ReplayedCamera, moving_bar
+from humanoid_sensors.camera.replayed import ReplayedCamera, moving_bar, moving_step
 from humanoid_sensors.camera.video import VideoCamera
 from humanoid_sensors.device import Device
 from humanoid_sensors.errors import DeviceError
@@ -42,7 +42,7 @@ class CameraNode(SensorNode):
         self._rate = ros.optional(self, "rate", 30.0, "Pictures per second asked for [Hz]", 1.0, 240.0)
         self._form = ros.optional(self, "input_format", "mjpeg", "Of a V4L2 camera: mjpeg, yuyv422, ...")
         self._firmware = ros.optional(self, "firmware", "", "Lowest firmware of a RealSense")
-        self._has_depth = ros.optional(self, "depth", False, "Depth too, of a RealSense")
+        self._has_depth = ros.optional(self, "depth", False, "Depth too, of a RealSense or a pattern")
         self._repeat = ros.optional(self, "repeat", False, "Begin a file again at its end")
         self._calibration_file = ros.optional(self, "calibration", "", "File of camera_calibration; empty: unknown")
         self._quality = ros.optional(self, "jpeg_quality", 90, "1 to 100", 1, 100)
@@ -73,7 +73,8 @@ class CameraNode(SensorNode):
         elif self._source != "realsense":
             self.get_logger().warning(f"{name}: no calibration file: camera_info says that it is not calibrated")
         if self._source == "pattern":
-            return ReplayedCamera(name, moving_bar(self._width, self._height), self._rate)
+            depths = moving_step(self._width, self._height) if self._has_depth else []
+            return ReplayedCamera(name, moving_bar(self._width, self._height), self._rate, depths)
         if self._source == "realsense":
             return self._make_realsense(name)
         options = {}

@@ -52,6 +52,7 @@ class HandRetargeter:
         self.position = self._open.copy()
         self.velocity = np.zeros(len(self.joints))
         self.goal = self._open.copy()
+        self._seen = False  # the person's fingers, newest frame
         self._solver: FingerSolver | Gripper
         if len(self.joints) > 1 and config.fingers:
             ends = self._limits.lower, self._limits.upper, self._open, self._closed
@@ -72,9 +73,11 @@ class HandRetargeter:
             return
         if hand.joint_positions is not None and hand.joint_rotations is not None and hand.validity != LOST:
             person = measure(hand.joint_positions, hand.joint_rotations[0])
+            self._seen = person is not None
             if person is not None:
                 self.goal = self._solver.solve(person, self.goal)
         elif math.isfinite(hand.grip):
+            self._seen = False
             grip = min(max(hand.grip, 0.0), 1.0)
             self.goal = self._open + grip * (self._closed - self._open)
 
@@ -97,6 +100,10 @@ class HandRetargeter:
             wanted = braking_velocity(self.velocity, dt, limits.acceleration)
         self.velocity = np.minimum(np.maximum(wanted, low), high)
         self.position = self._within(self.position + self.velocity * dt)
+
+    def tip_errors(self) -> dict[str, float]:
+        """By finger, how far its tip is from where the person's is [m]; none where posture or a grip value leads."""
+        return self._solver.tip_errors(self.position) if self._seen else {}
 
     def _within(self, joints: np.ndarray) -> np.ndarray:
         return np.minimum(np.maximum(joints, self._limits.lower), self._limits.upper)

@@ -32,6 +32,7 @@ END_POSTURE = 0.2**2  # the same at both ends
 END = 0.15  # share of a finger's way at each end over which the pose takes over from the fingertip
 STILL = 0.003**2  # [m2/rad2] of the last answer
 PINCH = 30.0**2  # of the gap between fingers that touch
+LEADS = 0.5  # weight of a fingertip's place from which on it leads the finger
 RIVAL = 1e-3  # [m] a gap larger by so much than the smallest one counts a quarter
 YIELD = 4e-3  # [m] as if larger by so much: gaps of other fingers than the index, where the thumb cannot reach both
 PINCH_FAR = 0.06  # [m] from which on a gap does not count
@@ -73,6 +74,8 @@ class FingerSolver:
         closed: np.ndarray,
     ) -> None:
         self._model, self._lower, self._upper, self._open = model, lower, upper, open_
+        self._names = tuple(fingers)
+        self._wanted, self._counts = np.zeros((len(fingers), 3)), np.zeros(len(fingers))
         self._way = closed - open_
         follows = [[FINGERS.index(name) for name in finger.follows] for finger in fingers.values()]
         self._follows = np.array([[i in rows for i in range(len(FINGERS))] for rows in follows])
@@ -90,12 +93,23 @@ class FingerSolver:
             self._follows, self._thumb, self._tip_weights, model.finger_of, person.reach, person.closed, person.gaps
         )
         places = model.knuckles + task.reach * model.lengths[:, None]
+        self._wanted, self._counts = places, task.tip_weights
         touching = model.radii + model.radii[self._thumb]
         posture = self._open + self._way * task.closed
         return _solve(
             model.chains, places, task.tip_weights, self._thumb, task.gaps + touching, task.gap_weights, posture,
             task.posture_weights, start, self._lower, self._upper,
         )  # fmt: skip
+
+    def tip_errors(self, joints: np.ndarray) -> dict[str, float]:
+        """By finger, how far its tip is from where it was wanted last [m]; only where that led the finger.
+
+        Args:
+            joints: (n,) [rad].
+        """
+        away = np.linalg.norm(self._model.tips(joints) - self._wanted, axis=1)
+        led = self._counts > LEADS
+        return {name: float(error) for name, error, counts in zip(self._names, away, led) if counts}
 
 
 class Gripper:
@@ -124,6 +138,10 @@ class Gripper:
         fist = (person.closed[1:].mean() - FIST[0]) / (FIST[1] - FIST[0])
         opening = min(opening, widest * min(1.0 - fist, 1.0))
         return np.atleast_1d(np.interp(max(opening, 0.0), self._openings, self._positions[:, 0]))
+
+    def tip_errors(self, _joints: np.ndarray) -> dict[str, float]:
+        """None: a gripper has an opening, no fingertips."""
+        return {}
 
 
 class _Task(NamedTuple):

@@ -67,10 +67,14 @@ class WristError:
     Attributes:
         position: Against where the operator's wrist is, before soft reach and ramp [m]; NaN unless the arm follows.
         rotation: [rad].
+        beyond: How much farther than the arm reaches that is [m]; negative within reach.
+        joined: 0..1 how far the arm has joined the person's since it was engaged.
     """
 
     position: float = math.nan
     rotation: float = math.nan
+    beyond: float = math.nan
+    joined: float = math.nan
 
 
 @dataclass
@@ -193,6 +197,22 @@ class Retargeter:
         q, limits = self._stepper.state.q, self._stepper.limits
         near = np.minimum(limits.upper - q, q - limits.lower) < 1e-3
         return [self.body.joints[index] for index in np.flatnonzero(near)] if self._started else []
+
+    @property
+    def fast(self) -> list[str]:
+        """Joints that move as fast as they may."""
+        fastest = np.abs(self._stepper.state.v) > 0.99 * self._stepper.limits.velocity
+        return [self.body.joints[index] for index in np.flatnonzero(fastest)]
+
+    @property
+    def fingertip_errors(self) -> dict[str, float]:
+        """By side and finger, such as left_index: how far the tip is from where the person's is [m]."""
+        return {
+            f"{side}_{finger}": error
+            for side, hand in self._hands.items()
+            if self._arms[side].follower.state == FOLLOWING
+            for finger, error in hand.tip_errors().items()
+        }
 
     @property
     def limits(self) -> JointLimits:
@@ -425,7 +445,14 @@ class Retargeter:
         at, target = self._stepper.state.arms[index], self._stepper.wish.arms[index]
         difference = target.position - at.points[WRIST]
         angle = rotations.angle(at.rotation, target.rotation)
-        return WristError(math.sqrt(float(difference @ difference)), angle)
+        away = target.position - at.points[SHOULDER]
+        reach = self._settings.reach_hard * list(self.body.arms.values())[index].reach
+        return WristError(
+            math.sqrt(float(difference @ difference)),
+            angle,
+            math.sqrt(float(away @ away)) - reach,
+            float(self._stepper.wish.joined[index]),
+        )
 
 
 def warm_up(robot: Robot, settings: Settings) -> None:

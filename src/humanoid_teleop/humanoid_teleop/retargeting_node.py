@@ -17,8 +17,8 @@ from humanoid_core import convert, endpoints, ros
 from humanoid_core.errors import HumanoidError
 from humanoid_interfaces.msg import BodyError, OperatorFrame, StageTrace, TeleopStatus
 from humanoid_teleop import operator_messages, retargeting
-from humanoid_teleop.operator import SIDES
 from humanoid_teleop.pacing import Pacer
+from humanoid_teleop.quality import reasons
 from humanoid_teleop.retargeting import Retargeter
 from humanoid_teleop.settings import Settings
 
@@ -63,6 +63,11 @@ class RetargetingNode(Node):
         self._frame_stamp: int | None = None  # of the newest frame, its own [ns]
         self._frame_arrival = 0  # the same, when it came, ROS time [ns]
         self._solve_time = 0.0
+        self._guarded = 0  # steps, at the last status
+        body = self._retargeter.body
+        self._arm_joints = {
+            side: [body.joints[index] for index in (*body.waist, *arm.joints)] for side, arm in body.arms.items()
+        }
         self._measured: dict[str, float] | None = None
         # Outputs before inputs
         self._targets = ros.publisher(self, endpoints.JOINT_TARGETS.at(source=SOURCE))
@@ -126,20 +131,24 @@ class RetargetingNode(Node):
 
     def _on_status_timer(self) -> None:
         retargeter, now = self._retargeter, self.get_clock().now().nanoseconds
-        state, (distance, link_a, link_b) = retargeter.state, retargeter.closest
-        counts = retargeter.counts
+        state, counts, errors = retargeter.state, retargeter.counts, retargeter.errors
+        guarded, self._guarded = counts.guarded_steps > self._guarded, counts.guarded_steps
+        why = reasons(errors, retargeter.at_limit, retargeter.fast, retargeter.closest, guarded, self._arm_joints)
+        distance, link_a, link_b = retargeter.closest
         message = TeleopStatus(
             state=STATES[state],
-            message=MESSAGES[state],
+            message=f"{MESSAGES[state]}{'. ' if why else ''}{why}",
             source=retargeter.source,
             scale=retargeter.scale,
             errors=[
-                BodyError(
-                    name=f"{side}_wrist",
-                    position=retargeter.errors[side].position,
-                    orientation=retargeter.errors[side].rotation,
-                )
-                for side in SIDES
+                *(
+                    BodyError(name=f"{side}_wrist", position=e.position, orientation=e.rotation)
+                    for side, e in errors.items()
+                ),
+                *(
+                    BodyError(name=f"{finger}_tip", position=error, orientation=math.nan)
+                    for finger, error in retargeter.fingertip_errors.items()
+                ),
             ],
             joints_at_limit=retargeter.at_limit,
             closest_distance=distance,
