@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,8 +84,11 @@ class MotionPlanner:
         self._components: dict[str, PlanningComponent] = {}
         self._objects: dict[str, str] = {}  # category by name
         self._carried: dict[str, str] = {}  # link by name
+        self._held: set[str] = set()  # of those, what `hold` attached
+        self._places: dict[str, np.ndarray] = {}  # (3,) [m] in the base, by name
+        self._palms = [hand.palm_frame for hand in robot.config.hands.values()]
         hands = {link for hand in robot.config.hands.values() for link in self._links_of(hand.group)}
-        self._hands = hands | {frame for hand in robot.config.hands.values() for frame in (hand.palm_frame,)}
+        self._hands = hands | set(self._palms)
 
     def _links_of(self, group: str) -> list[str]:
         found = self._moveit.get_robot_model().get_joint_model_group(group)
@@ -109,6 +112,29 @@ class MotionPlanner:
                     scene.apply_collision_object(scene_objects.collision_object(item, base_from_scene, self._frame))
             scene.apply_collision_object(scene_objects.floor(base_from_scene, self._frame))
         self._objects = now
+        self._places = {
+            item.name: (base_from_scene @ scene_objects.matrix(item.pose))[:3, 3] for item in objects.objects
+        }
+
+    @property
+    def carried(self) -> Set[str]:
+        """Names of the objects that are attached."""
+        return self._carried.keys()
+
+    def hold(self, names: Set[str]) -> None:
+        """These objects are in the robot's hands, and no others: each is carried by the palm that is nearest.
+
+        What `attach` attached stays.
+        """
+        for name in self._held - names:
+            self._held.discard(name)
+            self.detach(name)
+        state = self.current()
+        for name in sorted((names & self._places.keys()) - self._carried.keys()):
+            there = {palm: state.get_global_link_transform(palm)[:3, 3] for palm in self._palms}
+            if there:
+                self.attach(name, min(there, key=lambda palm: float(np.linalg.norm(there[palm] - self._places[name]))))
+                self._held.add(name)
 
     def attach(self, name: str, link: str) -> None:
         """An object of the scene is carried by a link from now on.

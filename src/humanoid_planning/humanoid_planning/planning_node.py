@@ -20,7 +20,7 @@ import humanoid_description
 from humanoid_core import endpoints, ros
 from humanoid_core.errors import HumanoidError
 from humanoid_interfaces.action import GoHome, PlanAndMove, ResetScenePose
-from humanoid_interfaces.msg import SceneObjects
+from humanoid_interfaces.msg import SceneEvent, SceneObjects
 from humanoid_interfaces.srv import ResetScene
 from humanoid_planning import moveit_config
 from humanoid_planning.planner import Goal, MotionPlanner, Planned
@@ -52,12 +52,14 @@ class PlanningNode(Node):
         self._planner = MotionPlanner(MoveItPy("moveit", self.get_namespace(), config_dict=parameters), self._robot)
         self._objects: bytes | None = None
         self._odometry: bytes | None = None
+        self._lifted: set[str] = set()  # parcels in the robot's hands
         self._busy: Any = None  # handle of the goal at work
         self._finished: list[tuple[Future, Any]] = []
         self._stopping = False
         # Inputs
         self._reset = ros.client(self, endpoints.SCENE_RESET)
         ros.subscribe(self, endpoints.SCENE_OBJECTS, self._on_objects, depth=1, raw=True)
+        ros.subscribe(self, endpoints.SCENE_EVENTS, self._on_event)
         ros.subscribe(self, endpoints.ODOMETRY, self._on_odometry, depth=1, raw=True)
         self._servers = [
             ActionServer(
@@ -78,6 +80,14 @@ class PlanningNode(Node):
 
     def _on_objects(self, message: bytes) -> None:
         self._objects = message
+
+    def _on_event(self, event: SceneEvent) -> None:
+        if event.kind == "lifted":
+            self._lifted.add(event.object)
+        elif event.kind in ("dropped", "placed"):
+            self._lifted.discard(event.object)
+        elif event.kind == "reset":
+            self._lifted.clear()
 
     def _on_odometry(self, message: bytes) -> None:
         self._odometry = message
@@ -151,7 +161,10 @@ class PlanningNode(Node):
             scene_from_base[2, 3] = self._robot.config.base_height
             if self._odometry is not None:
                 scene_from_base = matrix(deserialize_message(self._odometry, Odometry).pose.pose)
+            held = set(self._lifted)
+            self._planner.hold(held & self._planner.carried)  # what was let go is part of the scene again
             self._planner.see(deserialize_message(self._objects, SceneObjects), np.linalg.inv(scene_from_base))
+            self._planner.hold(held)
         return self._planner.plan(goal)
 
     # --- the working thread ---

@@ -108,6 +108,24 @@ def test_a_carried_parcel_is_part_of_the_hand_until_it_is_let_go(planner, moveit
         planner.attach("crate", "left_wrist_yaw_link")
 
 
+def test_what_is_lifted_goes_with_the_nearest_palm_until_it_is_let_go(planner, moveit, robot):
+    base_from_scene = np.eye(4)
+    base_from_scene[2, 3] = -robot.config.base_height
+    palms = {side: hand.palm_frame for side, hand in robot.config.hands.items()}
+    for side, palm in palms.items():
+        place = planner.current().get_global_link_transform(palm)[:3, 3] + [0.05, 0.0, robot.config.base_height]
+        seen = SceneObjects(objects=[item("box", "parcel", tuple(place), (0.05, 0.05, 0.05))])
+        planner.see(seen, base_from_scene)
+        planner.hold({"box"})
+        planner.hold({"box"})
+        assert planner.carried == {"box"}
+        with moveit.get_planning_scene_monitor().read_only() as present:
+            assert present._attached["box"].link == palm, side
+        assert planner.plan(Goal(f"{side}_arm", "home"), _raised(planner)).code == MoveItErrorCodes.SUCCESS
+        planner.hold(set())
+        assert not planner.carried
+
+
 def test_a_bin_is_open_and_stands_on_the_floor():
     parts = scene.boxes(item("bin", "bin", (0.0, 0.0, 0.73), (0.4, 0.3, 0.06)))
     under = parts[0]
