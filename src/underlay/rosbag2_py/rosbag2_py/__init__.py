@@ -5,7 +5,7 @@
 from rosbag2_py._options import PlayOptions, RecordOptions
 from rosbag2_py._player import Player
 from rosbag2_py._qos import to_rclcpp_qos_vector
-from rosbag2_py._reader import Info, SequentialReader
+from rosbag2_py._reader import Info, SequentialCompressionReader, SequentialReader
 from rosbag2_py._recorder import Recorder
 from rosbag2_py._storage import (
     BagMetadata,

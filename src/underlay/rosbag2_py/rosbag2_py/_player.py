@@ -14,7 +14,7 @@ from rosgraph_msgs.msg import Clock
 
 from rosbag2_py._options import PlayOptions, message_class, new_context
 from rosbag2_py._qos import offer_for
-from rosbag2_py._reader import SequentialReader
+from rosbag2_py._reader import SequentialReader, reader_of
 from rosbag2_py._signals import deferred
 from rosbag2_py._storage import ConverterOptions, StorageFilter, StorageOptions
 
@@ -63,7 +63,7 @@ class Player:
         if options.rate <= 0:
             raise RuntimeError(f"Invalid playback rate {options.rate}: it must be positive")
         Player._cancelled.clear()
-        reader = SequentialReader()
+        reader = reader_of(storage_options.uri)
         reader.open(storage_options, ConverterOptions())
         reader.set_filter(
             StorageFilter(

@@ -2,9 +2,11 @@
 """Reads bags of both storages, through the `rosbags` library."""
 
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import zstandard
 from rosbags.rosbag2 import Reader, ReaderError
 
 from rosbag2_py import _metadata
@@ -52,21 +54,24 @@ class SequentialReader:
 
         Raises:
             RuntimeError: it is not a bag of that storage.
-            NotImplementedError: it is compressed as a whole or by messages, or is to be converted.
+            NotImplementedError: it is compressed (SequentialCompressionReader reads it) or is to be converted.
         """
         path = Path(storage_options.uri)
         if path.is_file():
             raise NotImplementedError("rosbag2_storage: a file without its bag's folder")
         if _metadata.is_there(path):
             self._metadata = _metadata.read(path)
-            if self._metadata.compression_mode:
-                raise NotImplementedError("rosbag2_compression: reading")
-            self._readers = [_open(path / Path(name).name) for name in self._metadata.relative_file_paths]
+            self._readers = [self._file(path / Path(name).name) for name in self._metadata.relative_file_paths]
         if not self._readers or storage_options.storage_id not in ("", self._metadata.storage_identifier):
             raise RuntimeError("No storage could be initialized from the inputs.")
         if converter_options.output_serialization_format not in ("", "cdr"):
             raise NotImplementedError("rosbag2_cpp: conversion of serialization formats")
         self.seek(0)
+
+    def _file(self, path: Path) -> Reader:
+        if self._metadata.compression_mode:
+            raise NotImplementedError("rosbag2_cpp: a compressed bag without rosbag2_compression")
+        return _open(path)
 
     def passes(self, topic: str) -> bool:
         """Whether the filter lets a topic through."""
@@ -152,6 +157,39 @@ class SequentialReader:
         return [info.topic_metadata for info in self.get_metadata().topics_with_message_count]
 
 
+class SequentialCompressionReader(SequentialReader):
+    """Reads a bag whose files or messages are compressed with zstd."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folders: list[tempfile.TemporaryDirectory[str]] = []
+
+    def _file(self, path: Path) -> Reader:
+        if self._metadata.compression_format != "zstd":
+            raise RuntimeError(f"No decompressor for format '{self._metadata.compression_format}'")
+        if self._metadata.compression_mode.upper() == "MESSAGE":
+            return _open(path)
+        folder = tempfile.TemporaryDirectory(prefix="rosbag2_")
+        self._folders.append(folder)  # lives as long as the reader
+        plain = Path(folder.name) / path.stem
+        with path.open("rb") as packed, plain.open("wb") as file:
+            zstandard.ZstdDecompressor().copy_stream(packed, file)
+        return _open(plain)
+
+    def read_next(self) -> Message:
+        topic, data, time = super().read_next()
+        if self._metadata.compression_mode.upper() == "MESSAGE":
+            data = zstandard.ZstdDecompressor().decompress(data)
+        return topic, data, time
+
+
+def reader_of(uri: str) -> SequentialReader:
+    """The reader that fits a bag's compression; as yet closed."""
+    folder = Path(uri)
+    compressed = _metadata.is_there(folder) and _metadata.read(folder).compression_mode
+    return SequentialCompressionReader() if compressed else SequentialReader()
+
+
 class Info:
     """Looks at bags."""
 
@@ -160,11 +198,12 @@ class Info:
 
         Raises:
             RuntimeError: there is no bag.
+            NotImplementedError: it is one of a bag's files.
         """
         if not Path(uri).exists():
             raise RuntimeError(f"Bag path {uri} does not exist.")
-        if Path(uri).is_dir() and not _metadata.is_there(Path(uri)):
+        if Path(uri).is_file():
+            raise NotImplementedError("rosbag2_storage: a file without its bag's folder")
+        if not _metadata.is_there(Path(uri)):
             raise RuntimeError(f"Could not find metadata in bag directory {uri}")
-        reader = SequentialReader()
-        reader.open(StorageOptions(uri, storage_id), ConverterOptions())
-        return reader.get_metadata()
+        return _metadata.read(Path(uri))

@@ -13,7 +13,8 @@ from mcap_ros2.decoder import DecoderFactory
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import serialize_message
 from rosbag2_py import _metadata
-from rosbags.rosbag2 import Reader
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
+from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
@@ -233,3 +234,24 @@ def test_recorder_and_player(tmp_path: Path) -> None:
     context.try_shutdown()
     assert heard
     assert {one.data for one in heard} == {"before"}
+
+
+@pytest.mark.parametrize("plugin", list(StoragePlugin))
+@pytest.mark.parametrize("mode", [CompressionMode.FILE, CompressionMode.MESSAGE])
+def test_compressed_bags_of_another_writer(tmp_path: Path, plugin: StoragePlugin, mode: CompressionMode) -> None:
+    bag, store = tmp_path / "bag", get_typestore(Stores.ROS2_JAZZY)
+    texts = [serialize_message(String(data=f"text {number} " + "z" * 500)) for number in range(5)]
+    writer = Writer(bag, version=9, storage_plugin=plugin)
+    writer.set_compression(mode, CompressionFormat.ZSTD)
+    with writer:
+        connection = writer.add_connection("/a", "std_msgs/msg/String", typestore=store)
+        for number, text in enumerate(texts):
+            writer.write(connection, 100 + number, text)
+    assert rosbag2_py.Info().read_metadata(str(bag), "").compression_mode.upper() == mode.name
+    options = rosbag2_py.StorageOptions(str(bag)), rosbag2_py.ConverterOptions("cdr", "cdr")
+    with pytest.raises(NotImplementedError, match="compressed"):
+        rosbag2_py.SequentialReader().open(*options)
+    reader = rosbag2_py.SequentialCompressionReader()
+    reader.open(*options)
+    assert [reader.read_next() for _ in texts] == [("/a", text, 100 + number) for number, text in enumerate(texts)]
+    assert not reader.has_next()
