@@ -161,6 +161,16 @@ def test_a_controller_whose_joints_are_missing_is_not_commanded_and_the_other_is
         source.take(states(left.joints, np.zeros(7))[:60], 0)
 
 
+@pytest.mark.parametrize("ago", [1.0, -1.0])
+def test_states_that_are_stamped_long_ago_or_in_the_future_are_not_trusted(robot, ago):
+    made = driver(robot)
+    left = next(iter(made.followers.values()))
+    made.inputs[0].take(states(left.joints, np.full(7, 0.1), stamp=10**18 - round(1e9 * ago)), 0)
+    left.step(0)
+    assert left.mode is Mode.FAULT
+    assert f"stamped {ago:.3f} s ago" in left.reason
+
+
 def test_a_clock_of_the_robots_own_is_not_ours(robot):
     made = driver(robot, stamps="robot")
     left = next(iter(made.followers.values()))
