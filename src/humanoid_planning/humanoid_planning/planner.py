@@ -17,7 +17,7 @@ from moveit.planning import MoveItPy, PlanningComponent, PlanRequestParameters
 from moveit_msgs.msg import MoveItErrorCodes
 
 from humanoid_description import Robot
-from humanoid_interfaces.msg import SceneObjects
+from humanoid_interfaces.msg import SceneEvent, SceneObjects
 from humanoid_planning import scene as scene_objects
 from humanoid_planning.errors import PlanningRefused
 
@@ -84,7 +84,8 @@ class MotionPlanner:
         self._components: dict[str, PlanningComponent] = {}
         self._objects: dict[str, str] = {}  # category by name
         self._carried: dict[str, str] = {}  # link by name
-        self._held: set[str] = set()  # of those, what `hold` attached
+        self._lifted: frozenset[str] = frozenset()  # as events say
+        self._held: set[str] = set()  # what is carried because of that
         self._places: dict[str, np.ndarray] = {}  # (3,) [m] in the base, by name
         self._palms = [hand.palm_frame for hand in robot.config.hands.values()]
         hands = {link for hand in robot.config.hands.values() for link in self._links_of(hand.group)}
@@ -97,13 +98,17 @@ class MotionPlanner:
     # --- the scene ---
 
     def see(self, objects: SceneObjects, base_from_scene: np.ndarray) -> None:
-        """Make MoveIt's scene as it is reported; what is carried stays carried.
+        """Make MoveIt's scene as it is reported; what is carried stays carried, what was lifted is from now on.
 
         Args:
             objects: All of them.
             base_from_scene: Pose of the objects' frame in the robot's base, (4, 4).
         """
         now = {item.name: item.category for item in objects.objects}
+        lifted = self._lifted & now.keys()
+        for name in self._held - lifted:
+            self._held.discard(name)
+            self.detach(name)
         with self._monitor.read_write() as scene:
             for name in [name for name in self._objects if name not in now]:
                 scene.apply_collision_object(scene_objects.removed(name))
@@ -115,26 +120,29 @@ class MotionPlanner:
         self._places = {
             item.name: (base_from_scene @ scene_objects.matrix(item.pose))[:3, 3] for item in objects.objects
         }
+        if lifted - self._carried.keys():
+            self._take(lifted - self._carried.keys())
 
     @property
     def carried(self) -> Set[str]:
         """Names of the objects that are attached."""
         return self._carried.keys()
 
-    def hold(self, names: Set[str]) -> None:
-        """These objects are in the robot's hands, and no others: each is carried by the palm that is nearest.
+    def heard(self, event: SceneEvent) -> None:
+        """What was lifted is carried, from the next `see` on, until it is placed or dropped or the scene is reset."""
+        if event.kind == "lifted":
+            self._lifted |= {event.object}
+        elif event.kind in ("dropped", "placed"):
+            self._lifted -= {event.object}
+        elif event.kind == "reset":
+            self._lifted = frozenset()
 
-        What `attach` attached stays.
-        """
-        for name in self._held - names:
-            self._held.discard(name)
-            self.detach(name)
-        state = self.current()
-        for name in sorted((names & self._places.keys()) - self._carried.keys()):
-            there = {palm: state.get_global_link_transform(palm)[:3, 3] for palm in self._palms}
-            if there:
-                self.attach(name, min(there, key=lambda palm: float(np.linalg.norm(there[palm] - self._places[name]))))
-                self._held.add(name)
+    def _take(self, names: Set[str]) -> None:
+        """Each is carried by the palm that is nearest."""
+        there = {palm: self.current().get_global_link_transform(palm)[:3, 3] for palm in self._palms}
+        for name in sorted(names) if there else ():
+            self.attach(name, min(there, key=lambda palm: float(np.linalg.norm(there[palm] - self._places[name]))))
+            self._held.add(name)
 
     def attach(self, name: str, link: str) -> None:
         """An object of the scene is carried by a link from now on.

@@ -28,7 +28,6 @@ from humanoid_planning.scene import matrix
 
 _LOOK = 0.05  # [s] between two looks at what the working thread has done
 _HOME = "home"
-NAN = float("nan")
 
 
 class PlanningNode(Node):
@@ -45,17 +44,16 @@ class PlanningNode(Node):
         self._group = ros.required(self, "home_group", "Group that go_home moves", kind=str)
         parameters = moveit_config.read(folder, self._robot)
         parameters["use_sim_time"] = self.get_parameter("use_sim_time").value
-        parameters["plan_request_params"]["planning_time"] = ros.required(
-            self, "planning_time", "Longest time for a plan [s]", 0.05, 60.0, kind=float
-        )
+        self._planning_time = ros.required(self, "planning_time", "Longest time for a plan [s]", 0.05, 60.0, kind=float)
+        parameters["plan_request_params"]["planning_time"] = self._planning_time
         # State
         self._planner = MotionPlanner(MoveItPy("moveit", self.get_namespace(), config_dict=parameters), self._robot)
         self._objects: bytes | None = None
         self._odometry: bytes | None = None
-        self._lifted: set[str] = set()  # parcels in the robot's hands
         self._busy: Any = None  # handle of the goal at work
         self._finished: list[tuple[Future, Any]] = []
         self._stopping = False
+        self._worker: threading.Thread | None = None
         # Inputs
         self._reset = ros.client(self, endpoints.SCENE_RESET)
         ros.subscribe(self, endpoints.SCENE_OBJECTS, self._on_objects, depth=1, raw=True)
@@ -82,12 +80,7 @@ class PlanningNode(Node):
         self._objects = message
 
     def _on_event(self, event: SceneEvent) -> None:
-        if event.kind == "lifted":
-            self._lifted.add(event.object)
-        elif event.kind in ("dropped", "placed"):
-            self._lifted.discard(event.object)
-        elif event.kind == "reset":
-            self._lifted.clear()
+        self._planner.heard(event)
 
     def _on_odometry(self, message: bytes) -> None:
         self._odometry = message
@@ -161,10 +154,7 @@ class PlanningNode(Node):
             scene_from_base[2, 3] = self._robot.config.base_height
             if self._odometry is not None:
                 scene_from_base = matrix(deserialize_message(self._odometry, Odometry).pose.pose)
-            held = set(self._lifted)
-            self._planner.hold(held & self._planner.carried)  # what was let go is part of the scene again
             self._planner.see(deserialize_message(self._objects, SceneObjects), np.linalg.inv(scene_from_base))
-            self._planner.hold(held)
         return self._planner.plan(goal)
 
     # --- the working thread ---
@@ -179,8 +169,16 @@ class PlanningNode(Node):
             except HumanoidError as reason:
                 self._finished.append((future, reason))
 
-        threading.Thread(target=run, daemon=True).start()
+        self._worker = threading.Thread(target=run, daemon=True)
+        self._worker.start()
         return future
+
+    def destroy_node(self) -> None:
+        """A plan is waited for: a thread inside OMPL or coal must not outlive the interpreter."""
+        self._planner.stop()
+        if self._worker is not None:
+            self._worker.join(2.0 * self._planning_time)
+        super().destroy_node()
 
     def _on_timer(self) -> None:
         if self._busy is not None and self._busy.is_cancel_requested and not self._stopping:

@@ -13,7 +13,7 @@ from moveit_msgs.msg import MoveItErrorCodes
 
 from humanoid_core import convert
 from humanoid_description import find_config, load
-from humanoid_interfaces.msg import SceneObject, SceneObjects
+from humanoid_interfaces.msg import SceneEvent, SceneObject, SceneObjects
 from humanoid_planning import moveit_config, scene
 from humanoid_planning.errors import PlanningRefused
 from humanoid_planning.planner import Goal, MotionPlanner
@@ -112,17 +112,18 @@ def test_what_is_lifted_goes_with_the_nearest_palm_until_it_is_let_go(planner, m
     base_from_scene = np.eye(4)
     base_from_scene[2, 3] = -robot.config.base_height
     palms = {side: hand.palm_frame for side, hand in robot.config.hands.items()}
-    for side, palm in palms.items():
+    for (side, palm), let_go in zip(palms.items(), ("placed", "reset")):
         place = planner.current().get_global_link_transform(palm)[:3, 3] + [0.05, 0.0, robot.config.base_height]
         seen = SceneObjects(objects=[item("box", "parcel", tuple(place), (0.05, 0.05, 0.05))])
-        planner.see(seen, base_from_scene)
-        planner.hold({"box"})
-        planner.hold({"box"})
-        assert planner.carried == {"box"}
+        planner.heard(SceneEvent(kind="lifted", object="box"))
+        for _ in range(2):
+            planner.see(seen, base_from_scene)
+            assert planner.carried == {"box"}
         with moveit.get_planning_scene_monitor().read_only() as present:
             assert present._attached["box"].link == palm, side
         assert planner.plan(Goal(f"{side}_arm", "home"), _raised(planner)).code == MoveItErrorCodes.SUCCESS
-        planner.hold(set())
+        planner.heard(SceneEvent(kind=let_go, object="box"))
+        planner.see(seen, base_from_scene)
         assert not planner.carried
 
 
