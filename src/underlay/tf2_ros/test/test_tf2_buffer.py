@@ -93,6 +93,18 @@ def test_a_new_parent_replaces_the_link(buffer: tf2_ros.Buffer) -> None:
     assert buffer.can_transform("island", "camera", Time()) == 1
 
 
+def test_a_loop_is_described_by_its_frames() -> None:
+    buffer = tf2_ros.Buffer()
+    for parent, child in (("a", "b"), ("b", "c"), ("c", "a"), ("d", "e")):
+        buffer.set_transform(_transform(parent, child, 12.0), "test")
+    with pytest.raises(tf2_ros.LookupException) as caught:
+        buffer.lookup_transform("e", "a", _at(12.0))
+    assert str(caught.value) == (
+        "The tf tree is invalid because it contains a loop.\nFrame b exists with parent a.\n"
+        "Frame a exists with parent c.\nFrame c exists with parent b.\nFrame e exists with parent d.\n\n"
+    )
+
+
 def test_bad_samples_are_ignored(buffer: tf2_ros.Buffer) -> None:
     zero = _transform("world", "base", 12.5)
     zero.transform.rotation.w = 0.0

@@ -185,7 +185,16 @@ class BufferCore:
         raise self._loop()
 
     def _loop(self) -> LookupException:
-        return LookupException(f"The tf tree is invalid because it contains a loop.\n{sorted(self._frames)}\n")
+        return LookupException(f"The tf tree is invalid because it contains a loop.\n{self.all_frames_as_string()}\n")
+
+    def all_frames_as_string(self) -> str:
+        """A line for each frame that has a parent, for people."""
+        with self._lock:
+            known = {frame: cache.samples for frame, cache in self._frames.items() if cache is not None}
+            return "".join(
+                f"Frame {frame} exists with parent {samples[-1].parent if samples else 'NO_PARENT'}.\n"
+                for frame, samples in known.items()
+            )
 
     def _newest(self, frame: str) -> int:
         cache = self._frames.get(frame)
