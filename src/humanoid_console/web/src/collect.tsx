@@ -23,28 +23,35 @@ export function Collect() {
   const recorder = status.recording?.recorder;
   const step: Step = !status.operator
     ? "sign in"
-    : recorder === "recording"
-      ? "recording"
-      : recorder === "finalising" || verdict?.state === "waiting" || verdict?.state === "checking"
-        ? "busy"
-        : verdict?.episode && verdict.episode !== seen
-          ? "verdict"
-          : cleared || verdict?.episode
-            ? "trial"
-            : "preflight";
+    : recorder === "finalising" || verdict?.state === "waiting"
+      ? "busy"
+      : recorder === "recording"
+        ? "recording"
+        : verdict?.state === "checking"
+          ? "busy"
+          : verdict?.episode && verdict.episode !== seen
+            ? "verdict"
+            : cleared || verdict?.episode
+              ? "trial"
+              : "preflight";
   useEffect(() => {
     changed.current = Date.now();
+    setError("");
     if (step === "trial") setNote("");
     setRedoing(false);
   }, [step]);
 
+  const asking = useRef(new Set<string>());
   const ask = async (name: string, given: object = {}) => {
+    if (asking.current.has(name)) return; // pressed twice
+    asking.current.add(name);
     setError("");
     try {
       await station.ask(name, given);
     } catch (problem) {
       setError((problem as Error).message);
     }
+    asking.current.delete(name);
   };
   const end = (outcome: string) => void ask("end", { outcome, note });
   const next = () => setSeen(verdict?.episode ?? "");

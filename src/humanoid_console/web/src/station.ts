@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the station tells, and how it is asked: one store that every part of the page reads.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import { Connection } from "../../../humanoid_core/web/connection";
 import { type Language, type Words, words } from "./words";
 
@@ -179,7 +179,8 @@ export function useStation(): Station {
 
 /** Acts on keys, also those of a foot pedal; not while somebody types. */
 export function useKeys(act: (key: string, event: KeyboardEvent) => boolean | void): void {
-  useEffect(() => {
+  // In the layout's effect, not after the next frame: the next key must meet what this one has changed.
+  useLayoutEffect(() => {
     const press = (event: KeyboardEvent) => {
       const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
       if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
