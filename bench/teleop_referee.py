@@ -136,6 +136,10 @@ class Referee:
             error={side: np.linalg.norm(wrists[side] - clean[side], axis=1) for side in clean},
         )
 
+    def clearance(self, commands: np.ndarray, only: set[frozenset[str]]) -> float:
+        """Smallest distance between pairs of links over commands (m, n) [rad], no more than 0.1 [m]."""
+        return float(self._places(commands, only)[0].min())
+
     def _places(
         self, commands: np.ndarray, only: set[frozenset[str]] | None
     ) -> tuple[np.ndarray, dict[str, np.ndarray]]:

@@ -20,7 +20,7 @@ from bench.report import Figure
 from humanoid_description import Robot
 from humanoid_teleop.motion import OperatorMotion
 from humanoid_teleop.operator import BODY_PARTS, PART_INDEX, TRACKED
-from humanoid_teleop.whole_body import WholeBody
+from humanoid_teleop.whole_body import WholeBody, WholeMotion
 from humanoid_teleop.whole_body_targets import WholeTargets
 
 RATE = 30.0  # [Hz]
@@ -127,17 +127,14 @@ class GmrLike:
 
 def measure(robot: Robot, seconds: float) -> dict[str, Figure]:
     """Figures of whole-body motion."""
-    whole, motion = WholeBody(robot, measure=False), person(seconds)
-    whole.retarget(motion)
-    costs = []
-    for _ in range(REPEATS):
-        begin = time.thread_time()
-        ours = whole.retarget(motion)
-        costs.append(time.thread_time() - begin)
+    motion = person(seconds)
+    ours, spent = _timed(WholeBody(robot, collision=False), motion)
+    whole = WholeBody(robot)
+    apart, spent_apart = _timed(whole, motion)
     peer = GmrLike(robot, whole)
     begin = time.thread_time()
     theirs, their_errors = peer.follow(ours.targets)
-    spent = time.thread_time() - begin
+    spent_by_peer = time.thread_time() - begin
     placed = [i for i, task in enumerate(whole.robot.tasks) if task.position]
     settled = round(RATE)
     count = len(ours.base)
@@ -145,10 +142,36 @@ def measure(robot: Robot, seconds: float) -> dict[str, Figure]:
     def fastest(positions: np.ndarray) -> float:
         return float(np.abs(np.diff(positions[1:], axis=0)).max() * RATE)
 
-    return {
-        "whole body, frames per CPU second": Figure(count / min(costs), {PEER: count / spent}),
-        "whole body, mean error of places": Figure(
-            1e3 * float(ours.error[settled:, placed].mean()), {PEER: 1e3 * float(their_errors[settled:, placed].mean())}
-        ),
-        "whole body, fastest joint": Figure(fastest(ours.position), {PEER: fastest(theirs)}),
+    def error(errors: np.ndarray) -> float:
+        return 1e3 * float(errors[settled:, placed].mean())
+
+    shapes = whole.robot.geometry.geometryObjects
+    links = {
+        frozenset(shapes[i].name.rsplit("_", 1)[0] for i in (pair.first, pair.second))
+        for pair in whole.robot.geometry.collisionPairs
     }
+    referee = teleop_referee.Referee(robot, whole.robot.joints)
+    return {
+        "whole body, frames per CPU second": Figure(count / spent, {PEER: count / spent_by_peer}),
+        "whole body, mean error of places": Figure(error(ours.error), {PEER: error(their_errors)}),
+        "whole body, fastest joint": Figure(fastest(ours.position), {PEER: fastest(theirs)}),
+        "whole body, smallest distance of links": Figure(
+            1e3 * referee.clearance(ours.position, links), {PEER: 1e3 * referee.clearance(theirs, links)}
+        ),
+        "whole body, links kept apart: frames per CPU second": Figure(count / spent_apart),
+        "whole body, links kept apart: mean error of places": Figure(error(apart.error)),
+        "whole body, links kept apart: fastest joint": Figure(fastest(apart.position)),
+        "whole body, links kept apart: smallest distance of links": Figure(
+            1e3 * referee.clearance(apart.position, links)
+        ),
+    }
+
+
+def _timed(whole: WholeBody, motion: OperatorMotion) -> tuple[WholeMotion, float]:
+    """The motion made, and the CPU time that took once everything is compiled [s]."""
+    made, costs = whole.retarget(motion), []
+    for _ in range(REPEATS):
+        begin = time.thread_time()
+        made = whole.retarget(motion)
+        costs.append(time.thread_time() - begin)
+    return made, min(costs)

@@ -90,6 +90,7 @@ class Scene:
         frames: bool = True,
         smoothing: int = SMOOTHING,
         touch: bool = False,
+        base: np.ndarray | None = None,
     ) -> Image.Image:
         """One picture.
 
@@ -101,7 +102,11 @@ class Scene:
             frames: Whether REP-120 and camera frames are drawn: x red, y green, z blue, 8 cm long.
             smoothing: Rays per pixel and direction.
             touch: Whether shapes for collision checks are shown in place of those to look at.
+            base: Place [m] and quaternion xyzw of the base (7,); None: standing straight.
         """
+        if base is not None:
+            body = self._model.body(self._robot.config.base_frame).id
+            self._model.body_pos[body], self._model.body_quat[body] = base[:3], np.roll(base[3:], 1)
         self._shown[:] = [group in (_BOTH, _TOUCHED if touch else _SEEN) for group in range(len(self._shown))]
         positions = dict(zip(self._robot.joints, q[self._robot.index(self._robot.joints)]))
         for joint, mimic in self._robot.mimics.items():

@@ -153,7 +153,7 @@ def replay(options: argparse.Namespace) -> str:
         raise ConfigError(folder, "--out", "a folder with files in it", "a new or empty folder")
     folder.mkdir(parents=True, exist_ok=True)
     if options.whole_body:
-        return replay_whole(source, names, options.urdf, folder)
+        return replay_whole(source, names, options.urdf, folder, options.columns)
     jobs = [
         Job(
             robot=name,

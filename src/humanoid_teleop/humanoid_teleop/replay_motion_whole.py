@@ -10,12 +10,17 @@ from typing import Any
 
 import numpy as np
 import pinocchio as pin
+from PIL import Image
 
 import humanoid_description
 from humanoid_core import rotations
 from humanoid_core.errors import ConfigError
+from humanoid_description import Robot
+from humanoid_description.pictures import Scene
 from humanoid_teleop import motion
+from humanoid_teleop import replay_motion_output as output
 from humanoid_teleop.bvh import read_bvh
+from humanoid_teleop.calibration import about_z, yaw
 from humanoid_teleop.operator import SIDES
 from humanoid_teleop.replay_motion_stream import Source
 from humanoid_teleop.whole_body import WholeBody, WholeMotion
@@ -35,8 +40,8 @@ _HEADS = (
 )
 
 
-def replay_whole(source: Source, robots: list[str], urdf: str, folder: Path) -> str:
-    """Write `<robot>.csv` for each robot, `whole_body.json` and `whole_body.txt`; the table.
+def replay_whole(source: Source, robots: list[str], urdf: str, folder: Path, columns: int) -> str:
+    """Write `<robot>.csv` for each robot, `whole_body.json`, `.txt` and, of some instants, `.png`; the table.
 
     Raises:
         HumanoidError: no clip, a clip without whole body, or a robot without legs.
@@ -47,20 +52,38 @@ def replay_whole(source: Source, robots: list[str], urdf: str, folder: Path) -> 
     skeletons = motion.load_skeletons(source.skeletons or motion.skeletons_folder())
     _, skeleton = motion.choose_skeleton(clip, skeletons, source.skeleton)
     person = motion.operator_motion(clip, skeleton, source.start, source.duration)
-    results = []
+    instants = np.linspace(0.0, person.duration, columns + 2)[1:-1]
+    frames = [person.at(instant, round(1e9 * instant), 0, engaged=True) for instant in instants.tolist()]
+    results, rows = [], [("operator", output.person_row(frames, np.array([frame.stamp for frame in frames])))]
     for name in robots:
-        whole = WholeBody(humanoid_description.load(humanoid_description.find_config(name), urdf))
+        robot = humanoid_description.load(humanoid_description.find_config(name), urdf)
+        whole = WholeBody(robot)
         whole.retarget(person)  # what is compiled is not counted
         begin = time.thread_time()
         made = whole.retarget(person)
         spent = time.thread_time() - begin
         write(folder / f"{Path(name).stem}.csv", made)
+        rows.append((Path(name).stem, pictures(robot, made, instants)))
         results.append({"robot": Path(name).stem, **figures(whole, made), "frames_per_second": len(made.base) / spent})
     text = _table(str(source.path), results)
     (folder / "whole_body.txt").write_text(text + "\n", encoding="utf-8")
     report = {"clip": str(source.path), "period": person.frame_time, "robots": results}
     (folder / "whole_body.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if columns:
+        output.strip(rows, instants.tolist()).save(folder / "whole_body.png", optimize=True)
     return f"{text}\n\nwritten to {folder}"
+
+
+def pictures(robot: Robot, made: WholeMotion, times: np.ndarray) -> list[Image.Image]:
+    """The robot at some times [s], seen as the person is: over the place where its base is, from ahead."""
+    scene, q, index, shown = Scene(robot), robot.home(), robot.index(made.joints), []
+    for instant in times.tolist():
+        row = min(round(instant / made.period), len(made.base) - 1)
+        q[index] = made.position[row]
+        turned = rotations.multiply(about_z(-yaw(made.base[row, 3:])), made.base[row, 3:])
+        base = np.array([0.0, 0.0, made.base[row, 2], *turned])
+        shown.append(scene.picture(q, output.WIDTH, output.HEIGHT, output.VIEW, frames=False, base=base))
+    return shown
 
 
 def write(file: Path, made: WholeMotion) -> None:
@@ -135,6 +158,6 @@ def _table(source: str, results: list[dict[str, Any]]) -> str:
     notes = (
         f"{source}. Place: of pelvis, feet, knees, wrists and elbows against the scaled person's, after {SETTLED} s.\n"
         "Slide: of feet that stand. Fastest: of joint speed limits. Links: smallest distance, '-' where never near.\n"
-        "Balance: centre of mass outside the standing feet. Frames/s: of one core, distances of links measured."
+        "Balance: centre of mass outside the standing feet. Frames/s: of one core."
     )
     return "\n".join([*written, "", notes])

@@ -18,6 +18,7 @@ from scipy.spatial.transform import Rotation
 
 from humanoid_core.errors import HumanoidError
 from humanoid_description import Robot
+from humanoid_teleop.kinematics import chain_of
 from humanoid_teleop.motion import OperatorMotion
 from humanoid_teleop.operator import LOST, PART_INDEX, SIDES
 from humanoid_teleop.upper_body import reduced_geometry
@@ -58,7 +59,7 @@ class WholeRobot:
     Attributes:
         joints: Names in the model's order.
         model: Base fixed; the base moves as a whole.
-        geometry: Its shapes.
+        geometry: Its shapes; links with one or two joints between them, or the waist, are left to the joints' ranges.
         tasks: What follows.
         leg: Hip to ankle, straight [m].
         arm: Shoulder to wrist, straight [m].
@@ -79,7 +80,8 @@ class WholeRobot:
         full = robot.pinocchio()
         locked = [i for i in range(1, full.njoints) if full.names[i] not in moved]
         self.model = pin.buildReducedModel(full, locked, robot.home())
-        self.geometry = reduced_geometry(robot.geometry(), full, self.model)
+        waist = set(robot.group("torso"))
+        self.geometry = _apart_by_joints(reduced_geometry(robot.geometry(), full, self.model), self.model, waist)
         self.joints = tuple(self.model.names)[1:]
         self.home = np.array([config.home.get(joint, 0.0) for joint in self.joints])
         data = self.model.createData()
@@ -133,6 +135,20 @@ class WholeRobot:
                 reach.append(float(np.linalg.norm(next(ends) - next(ends))))
             spans[joint] = min(reach)
         return min(spans, key=lambda joint: spans[joint])
+
+
+def _apart_by_joints(geometry: pin.GeometryModel, model: pin.Model, waist: set[str]) -> pin.GeometryModel:
+    """The geometry without pairs that up to two joints, or the waist alone, move against each other.
+
+    Their shapes are drawn too generously to be kept apart: the G1's thighs overlap its pelvis in every squat.
+    """
+    above, waists = chain_of(model).above, np.array([joint in waist for joint in tuple(model.names)[1:]])
+    rows = [item.parentJoint for item in geometry.geometryObjects]
+    for pair in list(geometry.collisionPairs):
+        between = above[rows[pair.first]] ^ above[rows[pair.second]]
+        if np.count_nonzero(between) <= 2 or not between[~waists].any():
+            geometry.removeCollisionPair(pair)
+    return geometry
 
 
 @dataclass(frozen=True)
