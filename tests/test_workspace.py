@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from humanoid_core import endpoints
+from scripts.underlay_names import names_used, our_files, packages
 
 ROOT = Path(__file__).parent.parent
 UNDERLAY = ROOT / "src" / "underlay"
@@ -60,42 +61,8 @@ def python_files(*folders: Path) -> list[Path]:
     return sorted(path for folder in folders for path in folder.rglob("*.py"))
 
 
-def our_files() -> list[Path]:
-    ours = python_files(ROOT / "src", ROOT / "launch", ROOT / "tests", ROOT / "bench")
-    return [path for path in ours if UNDERLAY not in path.parents]
-
-
-def names_used(modules: set[str]) -> dict[tuple[str, str], list[Path]]:
-    """(module, name) of everything that our code takes from the given top-level modules, and where."""
-    used: dict[tuple[str, str], list[Path]] = {}
-    for path in our_files():
-        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-        local: dict[str, str] = {}
-        for node in ast.walk(tree):
-            if (
-                isinstance(node, ast.ImportFrom)
-                and node.module
-                and node.module.split(".")[0] in modules
-                and not node.level
-            ):
-                for alias in node.names:
-                    used.setdefault((node.module, alias.name), []).append(path)
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    if alias.name.split(".")[0] in modules:
-                        local[alias.asname or alias.name] = alias.name
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in local:
-                used.setdefault((local[node.value.id], node.attr), []).append(path)
-    return used
-
-
-def underlay_modules() -> set[str]:
-    return {path.parent.name for path in UNDERLAY.glob("*/*/__init__.py")} | {"tf2_msgs"}
-
-
 def test_everything_we_use_of_upstream_is_in_the_underlay():
-    used = names_used(underlay_modules())
+    used = names_used(packages())
     assert used, "the scan found nothing: is it looking in the right place?"
     absent = []
     for (module, name), places in sorted(used.items()):
