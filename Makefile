@@ -20,10 +20,10 @@ help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: OUT := $(abspath $(OUT))
-demo: prepare  ## collect, check and report three episodes in the twin (ROBOT= OPERATOR= MOTION= EPISODES= OUT=)
+demo: prepare  ## collect, check, label, export and report three episodes in the twin (ROBOT= OPERATOR= MOTION= EPISODES= OUT=)
 	@$(ENV) ros2 launch humanoid_bringup demo.launch.py robot:=$(ROBOT) operator:=$(OPERATOR) scene:=$(SCENE) \
 	    $(if $(MOTION),motion:='$(abspath $(MOTION))') episodes:=$(EPISODES) out:='$(OUT)'
-	@$(ENV) ros2 run humanoid_dataset report '$(OUT)' --expect $(EPISODES)
+	@$(ENV) ros2 run humanoid_dataset report '$(OUT)' --expect $(EPISODES) --finish
 
 robots: prepare  ## draw all robots in home, T and reach poses: docs/images/robots.png
 	@$(ENV) ros2 run humanoid_description pictures --out docs/images/robots.png

@@ -13,10 +13,11 @@ import sys
 from pathlib import Path
 
 from humanoid_core.errors import HumanoidError
+from humanoid_dataset.behaviour import FIGURES, ranked
 from humanoid_dataset.checks import Verdict, judge
 from humanoid_dataset.entries import CHECKS
 from humanoid_dataset.episode import find_episodes
-from humanoid_dataset.results import CheckResult, load_limits
+from humanoid_dataset.results import CheckLimits, CheckResult, load_limits
 
 MARKS = {"passed": "ok", "failed": "FAILED", "not_applicable": "n/a", "not_assessed": "not assessed"}
 
@@ -58,6 +59,28 @@ def headline(verdict: Verdict) -> str:
     return f"{verdict.name}: {state}" + (f", {open_ones} not assessed" if open_ones else "")
 
 
+def review(verdicts: list[Verdict], limits: CheckLimits) -> str:
+    """Which of the episodes somebody should look at first, and why: by robot and task."""
+    groups: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
+    for verdict in verdicts:
+        if verdict.episode is not None:
+            kind = verdict.robot.name, str(verdict.episode.sidecar.get("task", ""))
+            groups.setdefault(kind, {})[verdict.name] = verdict.behaviour
+    parts = []
+    for (robot, task), figures in groups.items():
+        found = ranked(figures, limits.behaviour)
+        heading = f"to look at first, {robot or 'unknown robot'}, {task or 'no task'} (behaviour rejects nothing)"
+        if not found:
+            parts.append(f"{heading}: not ranked, {len(figures)} of {limits.behaviour.least} episodes")
+            continue
+        rows = [["episode", "stands out by", "in", *FIGURES]]
+        for one in found:
+            values = [number(figures[one.episode][name]) for name in FIGURES]
+            rows.append([one.episode, f"{one.score:.1f} sd", one.reason or "nothing", *values])
+        parts.append(f"{heading}\n{table(rows, right={1, *range(3, 3 + len(FIGURES))})}")
+    return "\n\n".join(parts)
+
+
 def write_checks(verdict: Verdict) -> None:
     """Write an episode's results beside its bag, in one step."""
     path = verdict.folder / CHECKS
@@ -87,6 +110,8 @@ def main(arguments: list[str] | None = None) -> int:
         for folder in folders:
             verdict = judge(folder, limits, options.robot_config)
             verdicts.append(verdict)
+            if verdict.episode is not None:
+                verdict.episode.forget()
             if options.write:
                 write_checks(verdict)
             if not options.json:
@@ -96,6 +121,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if options.json:
         print(json.dumps([verdict.as_dict() for verdict in verdicts], indent=2))
+    elif verdicts:
+        print(review(verdicts, limits))
     return 0 if all(verdict.passed for verdict in verdicts) else 1
 
 

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from humanoid_core.errors import HumanoidError
-from humanoid_dataset import motion_checks, picture_checks, stream_checks, task_checks
+from humanoid_dataset import clock_checks, motion_checks, picture_checks, sense_checks, stream_checks, task_checks
+from humanoid_dataset.behaviour import behaviour
 from humanoid_dataset.episode import Episode
 from humanoid_dataset.errors import EpisodeError
 from humanoid_dataset.results import CheckLimits, CheckResult
@@ -23,9 +25,13 @@ CHECKS: tuple[Check, ...] = (
     stream_checks.duration,
     stream_checks.rates,
     stream_checks.gaps,
+    clock_checks.missed_samples,
     stream_checks.loss,
     stream_checks.operator_frames,
     stream_checks.monotonic,
+    clock_checks.stamp_age,
+    clock_checks.clock_drift,
+    clock_checks.clock_uncertainty,
     stream_checks.skew,
     stream_checks.sync_complete,
     motion_checks.finite,
@@ -36,10 +42,21 @@ CHECKS: tuple[Check, ...] = (
     motion_checks.emergency_stop,
     motion_checks.tracking_error,
     motion_checks.tracking_lag,
+    sense_checks.joint_order,
+    sense_checks.joints_frozen,
+    sense_checks.measured_limits,
+    sense_checks.measured_jumps,
+    sense_checks.imu_gravity,
+    picture_checks.torn_pictures,
+    picture_checks.picture_size,
     picture_checks.black_pictures,
+    picture_checks.blank_pictures,
     picture_checks.frozen_pictures,
+    picture_checks.camera_lag,
+    picture_checks.camera_order,
     picture_checks.depth_valid,
     task_checks.task_done,
+    task_checks.labels,
 )
 
 
@@ -53,6 +70,7 @@ class Verdict:
         results: One per check.
         episode: As opened; None where it could not be.
         robot: What was known about the robot.
+        behaviour: How the person worked; it never rejects. See `behaviour.FIGURES`.
     """
 
     folder: Path
@@ -60,6 +78,7 @@ class Verdict:
     results: list[CheckResult]
     episode: Episode | None
     robot: RobotFacts
+    behaviour: dict[str, float] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -74,7 +93,9 @@ class Verdict:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         checks = [result.as_dict() for result in self.results]
-        return {"episode": self.name, "folder": str(self.folder), "passed": self.passed, "checks": checks}
+        figures = {name: value if math.isfinite(value) else None for name, value in self.behaviour.items()}
+        about = {"episode": self.name, "folder": str(self.folder), "passed": self.passed}
+        return about | {"checks": checks, "behaviour": figures}
 
 
 def meaning(check: Check) -> str:
@@ -101,7 +122,12 @@ def judge(folder: Path | str, limits: CheckLimits, robot_config: Path | str = ""
         first = CheckResult(CHECKS[0].__name__, "failed", 1.0, 0.0, "faults", str(reason))
         rest = [CheckResult(check.__name__, "not_assessed", detail="the episode does not open") for check in CHECKS[1:]]
         return Verdict(folder, folder.name, [first, *rest], None, RobotFacts())
-    return Verdict(folder, episode.name, [_run(check, episode, limits, robot) for check in CHECKS], episode, robot)
+    results = [_run(check, episode, limits, robot) for check in CHECKS]
+    try:
+        figures = behaviour(episode, limits.behaviour, robot)
+    except HumanoidError:
+        figures = {}  # a message that does not decode: the checks fail on it
+    return Verdict(folder, episode.name, results, episode, robot, figures)
 
 
 def _run(check: Check, episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:

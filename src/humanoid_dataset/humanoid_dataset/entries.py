@@ -18,7 +18,7 @@ from humanoid_dataset.errors import EpisodeError
 SIDECAR = "episode.yaml"
 METADATA = "metadata.yaml"
 CHECKS = "checks.json"  # written by `check --write`
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML without libyaml: the same, slower
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML without libyaml: the same, slower
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ def _yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        data = yaml.load(path.read_bytes(), Loader=_LOADER)  # noqa: S506 (it is one of the safe ones)
+        data = yaml.load(path.read_bytes(), Loader=LOADER)  # noqa: S506 (it is one of the safe ones)
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise EpisodeError(f"{path}: found {error}, expected YAML") from error
     if not isinstance(data, dict):

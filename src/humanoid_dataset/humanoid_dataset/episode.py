@@ -1,39 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads one recorded episode: a rosbag2 folder with MCAP files and, where our recorder wrote it, `episode.yaml`.
 
-Works without ROS and without our message packages: each bag carries the definitions of its messages. One pass over the
-files collects the stamps of everything and the small messages; pictures and clouds are fetched when asked for, so that
-an episode of many gigabytes needs little memory. A damaged bag is read as far as it goes; `Episode.damage` says where
-it ends.
+Works without ROS and without our message packages: each bag carries the definitions of its messages. The file's index
+gives the stamps of everything and the small messages; pictures and clouds are fetched when asked for, so that an
+episode of many gigabytes needs little memory. A damaged bag is read as far as it goes; `Episode.damage` says where it
+ends.
 """
 
 from __future__ import annotations
 
 import hashlib
-import struct
-import zlib
+import mmap
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import yaml
-from mcap.exceptions import McapError
-from mcap.reader import McapReader, make_reader
-from mcap.records import Channel, Message, Schema
-from mcap.stream_reader import CRCValidationError, StreamReader
-from rosbags.interfaces import Nodetype
+from mcap.records import Channel, Message
+from mcap.stream_reader import StreamReader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
+from humanoid_dataset import bag
+from humanoid_dataset.columns import Columns, columns_of
+from humanoid_dataset.entries import LOADER
 from humanoid_dataset.errors import EpisodeError
 
-# Types whose messages stay on disk until somebody looks at them.
-HEAVY = {"sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/PointCloud2"}
-# Types whose payload is fingerprinted to find repeated pictures.
-PICTURES = {"sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"}
+T = TypeVar("T")
 _HASH_BLOCK = 1 << 20
+# Types whose first field is one of these have their stamp at a fixed place.
+_STAMPED = {
+    "Header",
+    "std_msgs/Header",
+    "std_msgs/msg/Header",
+    "builtin_interfaces/Time",
+    "builtin_interfaces/msg/Time",
+}
+_STAMP = 12  # [bytes] of the encapsulation header and the stamp, which differ in each message
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Stream:
         stamps: Time of measurement from the message's header, (n,) int64 [ns]; time of reception where it has none.
         received: Time of reception, (n,) int64 [ns].
         sizes: Serialised sizes, (n,) int64 [bytes].
-        fingerprints: CRC-32 of each picture without its header's stamp, (n,) uint32; empty for other types.
+        sequence: Publisher's number of each, (n,) uint32; all 0 where the recorder does not keep it.
         stamped: Whether `stamps` come from the messages.
         latched: Whether the publisher offered transient local durability (its messages are facts, not a flow).
     """
@@ -56,7 +62,7 @@ class Stream:
     stamps: np.ndarray
     received: np.ndarray
     sizes: np.ndarray
-    fingerprints: np.ndarray
+    sequence: np.ndarray
     stamped: bool
     latched: bool
 
@@ -101,35 +107,21 @@ class JointTable:
         return self.names.index(name)
 
 
-@dataclass
-class _Raw:
-    """What the first pass collects of one topic."""
-
-    type: str
-    stamped: bool
-    latched: bool
-    stamps: list[int] = field(default_factory=list)
-    received: list[int] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
-    fingerprints: list[int] = field(default_factory=list)
-    payloads: list[bytes] = field(default_factory=list)
-    first: bytes = b""
-
-
 class Episode:
     """One episode on disk. Open it with `Episode.open`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sidecar: dict[str, Any], metadata: dict[str, Any]) -> None:
         self.folder = folder
-        self.sidecar: dict[str, Any] = _mapping(folder / "episode.yaml")
-        self.metadata: dict[str, Any] = _mapping(folder / "metadata.yaml").get("rosbag2_bagfile_information", {})
+        self.sidecar = sidecar
+        self.metadata = metadata
         self.streams: dict[str, Stream] = {}
         self.damage = ""
         self._store: Typestore = get_typestore(Stores.EMPTY)
-        self._raw: dict[str, _Raw] = {}
-        self._full_names: dict[str, str] = {}
+        self._topics: dict[str, bag.Topic] = {}
         self._namespace = ""
         self._tables: dict[str, JointTable] = {}
+        self._columns: dict[str, list[Columns]] = {}
+        self._made: dict[str, Any] = {}
 
     @classmethod
     def open(cls, folder: Path | str) -> Episode:
@@ -141,9 +133,35 @@ class Episode:
         Raises:
             EpisodeError: no MCAP file is there, or not even its first records can be read.
         """
-        episode = cls(Path(folder))
+        folder = Path(folder)
+        metadata = _mapping(folder / "metadata.yaml").get("rosbag2_bagfile_information", {})
+        episode = cls(folder, _mapping(folder / "episode.yaml"), metadata)
         episode._scan()
         return episode
+
+    @classmethod
+    def of(
+        cls, folder: Path, sidecar: dict[str, Any], metadata: dict[str, Any], topics: Mapping[str, bag.Topic]
+    ) -> Episode:
+        """An episode as if these were its files' contents; pictures and clouds are those of the folder.
+
+        Args:
+            folder: Of the episode.
+            sidecar: Contents of `episode.yaml`.
+            metadata: Contents of `metadata.yaml`.
+            topics: By name with namespace.
+
+        Raises:
+            EpisodeError: there is nothing in it.
+        """
+        episode = cls(folder, sidecar, metadata)
+        episode._take(dict(topics))
+        return episode
+
+    @property
+    def topics(self) -> dict[str, bag.Topic]:
+        """Where messages stand, by name without namespace."""
+        return dict(self._topics)
 
     @property
     def name(self) -> str:
@@ -177,19 +195,31 @@ class Episode:
 
     def messages(self, topic: str) -> Iterator[Any]:
         """Decoded messages of one topic; none where the topic was not recorded."""
-        raw = self._raw.get(topic)
-        if raw is None:
+        found = self._topics.get(topic)
+        if found is None:
             return
-        if raw.type in HEAVY:
-            yield from self._heavy_by_scan({topic: list(range(len(raw.stamps)))})[topic]
+        if found.heavy:
+            yield from self.heavy({topic: range(len(found.starts))})[topic]
             return
-        for payload in raw.payloads:
-            yield self._decode(topic, payload, raw.type)
+        for index in range(len(found.starts)):
+            yield self._decode(topic, found.payload(index))
+
+    def columns(self, topic: str) -> list[Columns]:
+        """Messages of one topic, no pictures or clouds, as arrays, a table for each layout; none where there are none.
+
+        Raises:
+            EpisodeError: they are not what their type says.
+        """
+        if topic not in self._columns:
+            found = self._topics.get(topic)
+            made = columns_of(self._store, self._known(found), found.data, found.starts, found.sizes) if found else []
+            self._columns[topic] = sorted(made, key=lambda table: int(table.index[0]))
+        return self._columns[topic]
 
     def last(self, topic: str) -> Any | None:
         """Newest message of a topic that is no picture or cloud; None where there is none."""
-        raw = self._raw.get(topic)
-        return self._decode(topic, raw.payloads[-1], raw.type) if raw and raw.payloads else None
+        found = self._topics.get(topic)
+        return self._decode(topic, found.payload(len(found.starts) - 1)) if found else None
 
     def heavy(self, wanted: Mapping[str, Iterable[int]]) -> dict[str, list[Any]]:
         """Decoded pictures or clouds.
@@ -200,66 +230,89 @@ class Episode:
         Returns:
             The messages by topic, in ascending order of their indices.
         """
-        indices = {topic: sorted(set(chosen)) for topic, chosen in wanted.items()}
-        if self.damage or len(self.files) != 1:
-            return self._heavy_by_scan(indices)
         found: dict[str, list[Any]] = {}
-        with self.files[0].open("rb") as stream:
-            reader = make_reader(stream)
-            for topic, chosen in indices.items():
-                found[topic] = [
-                    self._decode(topic, self._seek(reader, topic, i), self._raw[topic].type) for i in chosen
-                ]
+        for topic, payloads in self.payloads(wanted).items():
+            found[topic] = [self._decode(topic, data) for data in payloads]
         return found
 
-    def _seek(self, reader: McapReader, topic: str, index: int) -> bytes:
-        """Payload of one message by the file's own index; of several received at one time, the right one."""
-        received = self.streams[topic].received
-        earlier = int((received[:index] == received[index]).sum())
-        at = int(received[index])
-        window = reader.iter_messages([self._full_names[topic]], starting_at=at, ending_before=at + 1)
-        for ordinal, (_, _, message) in enumerate(window):
-            if ordinal == earlier:
-                return message.data
-        raise EpisodeError(f"{self.folder.name}: {topic}: message {index} is not where the file's index has it")
+    def payloads(self, wanted: Mapping[str, Iterable[int]]) -> dict[str, list[bytes]]:
+        """The same as `heavy`, still serialized."""
+        indices = {topic: sorted(set(chosen)) for topic, chosen in wanted.items()}
+        if self.damage or len(self.files) != 1:
+            return self._walked(indices)
+        found: dict[str, list[bytes]] = {}
+        with self.files[0].open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            for topic, chosen in indices.items():
+                unpacked: dict[int, bytes] = {}
+                found[topic] = [bag.heavy_payload(data, self._topics[topic], i, unpacked) for i in chosen]
+        return found
 
-    def _heavy_by_scan(self, wanted: Mapping[str, list[int]]) -> dict[str, list[Any]]:
-        """The same as `heavy` for files whose index cannot be relied on."""
-        pick = {self._full_names[topic]: set(indices) for topic, indices in wanted.items()}
-        found: dict[str, list[Any]] = {topic: [] for topic in wanted}
-        counted = dict.fromkeys(pick, 0)
+    def ends(self, topic: str, size: int) -> list[bytes]:
+        """The last bytes of every message of a topic with pictures or clouds, without reading the rest."""
+        if self.damage or len(self.files) != 1:
+            return [data[-size:] for data in self.payloads({topic: range(len(self.streams[topic]))})[topic]]
+        with self.files[0].open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return bag.heavy_ends(data, self._topics[topic], size)
 
-        def collect(_schema: Schema | None, channel: Channel, message: Message) -> None:
-            if channel.topic in pick:
-                if counted[channel.topic] in pick[channel.topic]:
-                    short = self._short(channel.topic)
-                    found[short].append(self._decode(short, message.data, self._raw[short].type))
-                counted[channel.topic] += 1
+    def repeats(self, topic: str) -> list[tuple[int, int]]:
+        """First and last index of each run of messages with equal contents, their stamps aside; no runs of one."""
+        sizes = self._topics[topic].sizes
+        pairs = np.flatnonzero(sizes[1:] == sizes[:-1])  # only those of one size can be equal
+        same = np.zeros(len(sizes) + 1, bool)
+        wanted = sorted({int(i) for pair in pairs for i in (pair, pair + 1)})
+        held = dict(zip(wanted, self.payloads({topic: wanted})[topic])) if len(wanted) else {}
+        for i in pairs.tolist():
+            same[i + 1] = held[i][_STAMP:] == held[i + 1][_STAMP:]
+        edges = np.flatnonzero(np.diff(same.astype(np.int8)))
+        return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2])]
 
+    def _walked(self, wanted: Mapping[str, list[int]]) -> dict[str, list[bytes]]:
+        """The same as `payloads` for files whose index cannot be relied on."""
+        pick = {self._topics[topic].name: topic for topic in wanted}
+        chosen = {topic: set(indices) for topic, indices in wanted.items()}
+        found: dict[str, list[bytes]] = {topic: [] for topic in wanted}
+        counted = dict.fromkeys(wanted, 0)
         for path in self.files:
-            if path.exists():
-                _read(path, collect, validate=False)
+            for name, data in _messages(path) if path.exists() else ():
+                topic = pick.get(name)
+                if topic is not None:
+                    if counted[topic] in chosen[topic]:
+                        found[topic].append(data)
+                    counted[topic] += 1
         return found
 
     def frame_id(self, topic: str) -> str:
         """Frame of the first message of a topic with a header."""
-        raw = self._raw[topic]
-        return str(self._decode(topic, raw.first, raw.type).header.frame_id)
+        found = self._topics[topic]
+        if not found.heavy:
+            return str(self._decode(topic, found.payload(0)).header.frame_id)
+        head = found.payload(0)
+        length = int.from_bytes(head[12:16], "little" if head[1] & 1 else "big")
+        return head[16 : 16 + length - 1].decode(errors="replace")
 
     def joints(self, topic: str) -> JointTable:
         """All JointState messages of a topic as arrays; empty arrays where the topic was not recorded."""
         if topic not in self._tables:
-            self._tables[topic] = _joint_table(list(self.messages(topic)), self._stamps(topic))
+            self._tables[topic] = _joint_table(self.columns(topic), self._stamps(topic))
         return self._tables[topic]
+
+    def once(self, what: str, make: Callable[[], T]) -> T:
+        """What several checks look at: made once."""
+        if what not in self._made:
+            self._made[what] = make()
+        found: T = self._made[what]
+        return found
 
     def forget(self) -> None:
         """Let go of all message contents; stamps, sizes and the sidecar stay."""
-        self._raw.clear()
+        self._topics.clear()
         self._tables.clear()
+        self._columns.clear()
+        self._made.clear()
 
     def stream_by_full_name(self, name: str) -> Stream | None:
         """Stream of a topic by its name with namespace."""
-        return next((self.streams[short] for short, full in self._full_names.items() if full == name), None)
+        return next((self.streams[short] for short, topic in self._topics.items() if topic.name == name), None)
 
     @property
     def urdf(self) -> str:
@@ -279,7 +332,18 @@ class Episode:
         """SHA-256 of each MCAP file, by file name."""
         return {path.name: sha256(path) for path in self.files if path.exists()}
 
-    def _decode(self, topic: str, payload: bytes, type_name: str) -> Any:
+    def checksum_fault(self) -> str:
+        """What the chunks' own checksums say is wrong; empty where they hold."""
+        for path in self.files:
+            try:
+                if path.exists() and (fault := bag.faults(path)):
+                    return fault
+            except bag.Untrue:
+                continue  # it was walked through when it was opened, checksums included
+        return ""
+
+    def _decode(self, topic: str, payload: bytes) -> Any:
+        type_name = self._known(self._topics[topic])
         try:
             return self._store.deserialize_cdr(payload, type_name)
         except Exception as reason:  # the library raises whatever the bytes lead it to
@@ -297,64 +361,64 @@ class Episode:
     def _scan(self) -> None:
         if not self.files:
             raise EpisodeError(f"{self.folder}: no episode: there is no .mcap file in it")
-        by_full_name: dict[str, _Raw] = {}
-        channels: dict[tuple[Path, int], _Raw] = {}
-        current = self.files[0]
-
-        def collect(schema: Schema | None, channel: Channel, message: Message) -> None:
-            raw = channels.get((current, channel.id))
-            if raw is None:
-                raw = by_full_name.get(channel.topic)
-                if raw is None:
-                    raw = by_full_name[channel.topic] = self._begin(schema, channel)
-                channels[(current, channel.id)] = raw
-            data = message.data
-            raw.first = raw.first or data
-            raw.received.append(message.log_time)
-            raw.sizes.append(len(data))
-            if raw.stamped:
-                seconds, nanoseconds = struct.unpack_from("<iI" if data[1] & 1 else ">iI", data, 4)
-                raw.stamps.append(seconds * 1_000_000_000 + nanoseconds)
-            else:
-                raw.stamps.append(message.log_time)
-            if raw.type in PICTURES:
-                raw.fingerprints.append(zlib.crc32(memoryview(data)[12:]))
-            if raw.type not in HEAVY:
-                raw.payloads.append(data)
-
-        for current in self.files:
-            if not current.exists():
-                self.damage = self.damage or f"{current.name} is missing"
+        by_name: dict[str, bag.Topic] = {}
+        for path in self.files:
+            if not path.exists():
+                self.damage = self.damage or f"{path.name} is missing"
                 continue
-            self.damage = _read(current, collect, validate=True) or self.damage
-        if not by_full_name:
+            try:
+                topics = bag.read_index(path)
+            except bag.Untrue:
+                topics, fault = bag.walk(path)
+                self.damage = fault or self.damage
+            for name, topic in topics.items():
+                by_name[name] = bag.join(by_name[name], topic) if name in by_name else topic
+        self._take(by_name)
+
+    def _take(self, by_name: dict[str, bag.Topic]) -> None:
+        if not by_name:
             raise EpisodeError(f"{self.folder}: nothing readable in it: {self.damage or 'no messages'}")
-        self._namespace = _namespace(by_full_name)
-        for full_name, raw in by_full_name.items():
-            short = self._short(full_name)
-            self._full_names[short], self._raw[short] = full_name, raw
+        self._namespace = _namespace(by_name)
+        for name, topic in by_name.items():
+            if topic.encoding != "ros2msg":
+                found = f"schema encoding {topic.encoding!r}"
+                raise EpisodeError(f"{self.folder}: topic {topic.name}: found {found}, expected 'ros2msg'")
+            stamped = _first_field(topic.definition) in _STAMPED
+            short = self._short(name)
+            self._topics[short] = topic
             self.streams[short] = Stream(
                 topic=short,
-                type=raw.type,
-                stamps=np.array(raw.stamps, np.int64),
-                received=np.array(raw.received, np.int64),
-                sizes=np.array(raw.sizes, np.int64),
-                fingerprints=np.array(raw.fingerprints, np.uint32),
-                stamped=raw.stamped,
-                latched=raw.latched,
+                type=topic.type,
+                stamps=topic.stamps() if stamped else topic.received,
+                received=topic.received,
+                sizes=topic.sizes,
+                sequence=topic.sequence,
+                stamped=stamped,
+                latched=any(word in topic.qos for word in ("durability: 1", "durability: transient_local")),
             )
 
-    def _begin(self, schema: Schema | None, channel: Channel) -> _Raw:
-        if schema is None or schema.encoding != "ros2msg":
-            found = "no schema" if schema is None else f"schema encoding {schema.encoding!r}"
-            raise EpisodeError(f"{self.folder}: topic {channel.topic}: {found}, expected 'ros2msg'")
-        type_name = schema.name if "/msg/" in schema.name else schema.name.replace("/", "/msg/", 1)
-        if type_name not in self._store.types:
-            types = get_types_from_msg(schema.data.decode(), type_name)
+    def _known(self, topic: bag.Topic) -> str:
+        """Type of a topic; from here on its messages can be read."""
+        if topic.type not in self._store.types:
+            types = _types(topic.definition, topic.type)
             self._store.register({name: defs for name, defs in types.items() if name not in self._store.types})
-        qos = channel.metadata.get("offered_qos_profiles", "")
-        latched = any(word in qos for word in ("durability: 1", "durability: transient_local"))
-        return _Raw(type_name, _is_stamped(self._store, type_name), latched)
+        return topic.type
+
+
+@lru_cache(maxsize=256)
+def _first_field(definition: str) -> str:
+    """Type of the first field; comments and constants may stand before it."""
+    for line in definition.splitlines():
+        words = line.partition("#")[0].split()
+        if len(words) > 1 and "=" not in line.partition("#")[0]:
+            return words[0]
+    return ""
+
+
+@lru_cache(maxsize=256)
+def _types(definition: str, type_name: str) -> dict[str, Any]:
+    """What a definition defines: bags repeat themselves, and reading one takes milliseconds."""
+    return dict(get_types_from_msg(definition, type_name))
 
 
 def find_episodes(folder: Path | str) -> list[Path]:
@@ -373,28 +437,18 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _read(path: Path, collect: Callable[[Schema | None, Channel, Message], None], validate: bool) -> str:
-    """Feed every message of a file to `collect`.
-
-    Returns:
-        Empty where the file is whole; else what is wrong and how far it could be read.
-    """
-    schemas: dict[int, Schema] = {}
-    channels: dict[int, Channel] = {}
+def _messages(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Topic and payload of each message of a file, as far as it goes: where it breaks off is known already."""
+    names: dict[int, str] = {}
     with path.open("rb") as stream:
         try:
-            for record in StreamReader(stream, validate_crcs=validate).records:
+            for record in StreamReader(stream).records:
                 if isinstance(record, Message):
-                    channel = channels[record.channel_id]
-                    collect(schemas.get(channel.schema_id), channel, record)
-                elif isinstance(record, Schema):
-                    schemas[record.id] = record
+                    yield names[record.channel_id], record.data
                 elif isinstance(record, Channel):
-                    channels[record.id] = record
-        except (McapError, CRCValidationError, ValueError, EOFError, struct.error, KeyError) as reason:
-            why = f"{type(reason).__name__} {reason}".strip()
-            return f"{path.name} breaks off at byte {stream.tell()} of {path.stat().st_size} ({why})"
-    return ""
+                    names[record.id] = record.topic
+        except bag.BROKEN:
+            return
 
 
 def _mapping(path: Path) -> dict[str, Any]:
@@ -402,7 +456,7 @@ def _mapping(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        data = yaml.safe_load(path.read_text())
+        data = yaml.load(path.read_bytes(), Loader=LOADER)  # noqa: S506 (it is one of the safe ones)
     except (yaml.YAMLError, UnicodeDecodeError) as reason:
         raise EpisodeError(f"{path}: not readable as YAML: {reason}") from reason
     if not isinstance(data, dict):
@@ -420,30 +474,24 @@ def _namespace(names: Iterable[str]) -> str:
     return ""
 
 
-def _is_stamped(store: Typestore, type_name: str) -> bool:
-    """Whether a type begins with a header or a time, so that its stamp stands at a fixed place."""
-    fields = store.get_msgdef(type_name).fields
-    if not fields:
-        return False
-    kind, detail = fields[0][1]
-    return kind == Nodetype.NAME and detail in {"std_msgs/msg/Header", "builtin_interfaces/msg/Time"}
-
-
-def _joint_table(messages: list[Any], stamps: np.ndarray) -> JointTable:
+def _joint_table(tables: list[Columns], stamps: np.ndarray) -> JointTable:
     names: list[str] = []
-    layouts: dict[tuple[str, ...], np.ndarray] = {}
-    for message in messages:
-        key = tuple(message.name)
-        if key not in layouts:
-            names += [name for name in key if name not in names]
-            layouts[key] = np.array([names.index(name) for name in key], int)
-    shape = (len(messages), len(names))
+    columns = []
+    for table in tables:
+        own = [table.text(f"name[{i}]") for i in range(table.count("name"))]
+        names += [name for name in dict.fromkeys(own) if name not in names]
+        columns.append(np.array([names.index(name) for name in own], int))
+    shape = (len(stamps), len(names))
+    if len(tables) == 1 and columns[0].tolist() == list(range(len(names))):  # as a rule: nothing to sort
+        found = [tables[0].array(field) for field in ("position", "velocity", "effort")]
+        filled = [values if values.shape == shape else np.full(shape, np.nan) for values in found]
+        return JointTable(stamps, names, filled[0], filled[1], filled[2], np.ones(shape, bool))
     position, velocity, effort = (np.full(shape, np.nan) for _ in range(3))
     named = np.zeros(shape, bool)
-    for row, message in enumerate(messages):
-        columns = layouts[tuple(message.name)]
-        named[row, columns] = True
-        for target, values in ((position, message.position), (velocity, message.velocity), (effort, message.effort)):
-            if len(values) == len(columns):
-                target[row, columns] = values
+    for table, at in zip(tables, columns):
+        named[np.ix_(table.index, at)] = True
+        for field, target in (("position", position), ("velocity", velocity), ("effort", effort)):
+            values = table.array(field)
+            if values.shape[1] == len(at):
+                target[np.ix_(table.index, at)] = values
     return JointTable(stamps, names, position, velocity, effort, named)

@@ -22,6 +22,7 @@ from humanoid_dataset.catalogue import Catalogue
 from humanoid_dataset.entries import SIDECAR, LabelEntry, read_entry, read_sidecar
 from humanoid_dataset.errors import EpisodeError, StaleLabels
 
+AUTHOR = "proposal"  # of labels that nobody has looked at yet
 SHORTEST = 100_000_000  # [ns] an interval is never made shorter than this by moving a boundary
 _LONGEST_TEXT = 200  # characters
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from humanoid_dataset.episode import Episode, JointTable
-from humanoid_dataset.results import CheckLimits, CheckResult, at_most
+from humanoid_dataset.results import CheckLimits, CheckResult, at_least, at_most
 from humanoid_dataset.robot import RobotFacts
 from humanoid_dataset.tracking import Tracking, track
 
@@ -25,13 +24,17 @@ def finite(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckRes
         table = episode.joints(topic)
         bad = int((table.named & ~np.isfinite(table.position)).sum())
         for values in (table.velocity, table.effort):
-            bad += int(np.isinf(values).sum())
-            given = ~np.isnan(values)
-            bad += int((table.named & ~given).sum()) if given.any() else 0
+            wrong = table.named & ~np.isfinite(values)
+            if wrong.any():  # none of them is given, or some are no numbers
+                bad += int(wrong.sum()) if not np.isnan(values).all() else 0
         if bad:
             faults[topic] = bad
-    for topic, vectors in _vector_topics(episode).items():
-        bad = sum(not all(map(math.isfinite, vector)) for vector in vectors)
+    for topic, paths in _vector_topics(episode).items():
+        bad = 0
+        for part in episode.columns(topic):
+            kept = [path for path in part.layout.fields if path.endswith(paths)]
+            strange = [~np.isfinite(part.array(path)).all(axis=1) for path in kept]
+            bad += int(np.any(strange, axis=0).sum()) if strange else 0
         if bad:
             faults[topic] = bad
     detail = ", ".join(f"{topic} {count}" for topic, count in faults.items())
@@ -47,9 +50,11 @@ def joint_names(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> Che
     for topic in [STATES, COMMANDS, *episode.matching(prefix="joint_targets/")]:
         strange = [name for name in episode.joints(topic).names if name not in known]
         faults += [f"{topic}: {name} is no joint of the robot" for name in strange]
-        first = next(iter(episode.messages(topic)), None)
-        if first is not None and len(set(first.name)) != len(first.name):
-            faults.append(f"{topic}: a name twice")
+        for table in episode.columns(topic):
+            names = [table.text(f"name[{i}]") for i in range(table.count("name"))]
+            if len(set(names)) != len(names):
+                faults.append(f"{topic}: a name twice")
+                break
     if robot.commanded:
         strange = [name for name in episode.joints(COMMANDS).names if name in known and name not in robot.commanded]
         faults += [f"{COMMANDS}: {name} must not be commanded" for name in strange]
@@ -92,12 +97,15 @@ def acceleration_limits(episode: Episode, limits: CheckLimits, robot: RobotFacts
 
 def emergency_stop(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
     """The emergency stop was not latched during the episode."""
-    states = [status.state for status in episode.messages("safety/status")]
-    if not states:
+    tables = episode.columns("safety/status")
+    if not tables:
         return CheckResult("emergency_stop", "not_assessed", detail="no safety/status")
-    count = sum(state == E_STOP for state in states)
-    reasons = next(("; ".join(s.reasons) for s in episode.messages("safety/status") if s.state == E_STOP), "")
-    return at_most("emergency_stop", count, 0, "messages", reasons or f"{len(states)} status messages")
+    stopped = [(table, table.column("state") == E_STOP) for table in tables]
+    count = sum(int(found.sum()) for _, found in stopped)
+    first = next((table for table, found in stopped if found.any()), None)
+    reasons = "; ".join(first.text(f"reasons[{i}]") for i in range(first.count("reasons"))) if first else ""
+    total = sum(map(len, tables))
+    return at_most("emergency_stop", count, 0, "messages", reasons or f"{total} status messages")
 
 
 def tracking_error(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
@@ -113,17 +121,22 @@ def tracking_error(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> 
 
 
 def tracking_lag(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
-    """The robot follows its commands without undue delay."""
+    """The robot follows its commands without undue delay, and not before they are given."""
     lag = tracking_of(episode, limits).lag
     if math.isnan(lag):
         why = f"no joint was commanded over {limits.tracking.moved:g} rad"
         return CheckResult("tracking_lag", "not_assessed", detail=why)
+    if lag < -limits.tracking.lag_early:
+        floor = -1e3 * limits.tracking.lag_early
+        return at_least("tracking_lag", 1e3 * lag, floor, "ms", "measured before it was commanded")
     return at_most("tracking_lag", 1e3 * lag, 1e3 * limits.tracking.lag, "ms", "from command to measurement")
 
 
 def tracking_of(episode: Episode, limits: CheckLimits) -> Tracking:
     """Commanded against measured joints of an episode."""
-    return track(episode.joints(COMMANDS), episode.joints(STATES), limits.tracking.moved, limits.tracking.lag_max)
+    commands, states = episode.joints(COMMANDS), episode.joints(STATES)
+    moved, longest = limits.tracking.moved, limits.tracking.lag_max
+    return episode.once(f"tracking {moved} {longest}", lambda: track(commands, states, moved, longest))
 
 
 def derivatives(table: JointTable, longest: float) -> tuple[np.ndarray, np.ndarray]:
@@ -161,15 +174,14 @@ def _any(bound: np.ndarray) -> bool:
     return bool(np.isfinite(bound).any())
 
 
-def _vector_topics(episode: Episode) -> dict[str, Iterator[tuple[float, ...]]]:
-    """Vectors of numbers that must be finite, by topic."""
-    xyz: Callable[[object], tuple[float, ...]] = lambda v: (v.x, v.y, v.z)  # type: ignore[attr-defined]  # noqa: E731
-    found: dict[str, Iterator[tuple[float, ...]]] = {}
-    for topic in episode.matching(type_name="sensor_msgs/msg/Imu"):
-        found[topic] = (xyz(m.angular_velocity) + xyz(m.linear_acceleration) for m in episode.messages(topic))
-    for topic in episode.matching(type_name="geometry_msgs/msg/WrenchStamped"):
-        found[topic] = (xyz(m.wrench.force) + xyz(m.wrench.torque) for m in episode.messages(topic))
-    for topic in episode.matching(type_name="humanoid_interfaces/msg/OperatorFrame"):
-        poses = (pose for m in episode.messages(topic) for pose in m.poses)
-        found[topic] = (xyz(p.pose.position) + xyz(p.pose.orientation) for p in poses)
-    return found
+def _vector_topics(episode: Episode) -> dict[str, tuple[str, ...]]:
+    """Topics with vectors that must be finite, and how their paths end."""
+    ends = {
+        "sensor_msgs/msg/Imu": tuple(f"{of}.{axis}" for of in ("velocity", "acceleration") for axis in "xyz"),
+        "geometry_msgs/msg/WrenchStamped": tuple(f"{of}.{axis}" for of in ("force", "torque") for axis in "xyz"),
+        "humanoid_interfaces/msg/OperatorFrame": (
+            *(f"].pose.position.{axis}" for axis in "xyz"),
+            *(f"].pose.orientation.{axis}" for axis in "xyzw"),
+        ),
+    }
+    return {topic: found for kind, found in ends.items() for topic in episode.matching(type_name=kind)}

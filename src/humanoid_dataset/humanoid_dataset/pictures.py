@@ -67,3 +67,15 @@ def points(message: Any) -> np.ndarray:
     columns = [rows[:, offsets[axis] : offsets[axis] + 4].copy().view(np.float32)[:, 0] for axis in "xyz"]
     cloud = np.stack(columns, axis=1)
     return cloud[np.isfinite(cloud).all(axis=1)]
+
+
+def small(payload: bytes) -> np.ndarray | None:
+    """A serialized colour picture in grey and an eighth of its size, (h, w) float32; None where it does not decode.
+
+    A JPEG is found by its first bytes and decoded at that size, which costs a tenth of decoding it whole.
+    """
+    begin = payload.find(b"\xff\xd8\xff")
+    if begin < 0:
+        return None
+    image = cv2.imdecode(np.frombuffer(payload, np.uint8, offset=begin), cv2.IMREAD_REDUCED_GRAYSCALE_8)
+    return None if image is None else image.astype(np.float32)

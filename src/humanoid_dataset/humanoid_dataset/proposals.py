@@ -7,6 +7,7 @@ rises), carry (it moves to the place), place (it comes down and opens). A person
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,15 +16,16 @@ from typing import Any
 import numpy as np
 
 from humanoid_dataset.entries import LabelEntry
-from humanoid_dataset.labels import Labels, read_labels, replace_labels
+from humanoid_dataset.labels import AUTHOR, Labels, read_labels, replace_labels
 
-AUTHOR, TOOL = "proposal", "propose_labels 1"  # the tool and its version
+TOOL = "propose_labels 1"  # and its version
 STEPS = ("reach", "grasp", "lift", "carry", "place")
 _CLOSED, _OPEN = 0.4, 0.25  # of the range in which the fingers moved: hysteresis
 _ONSET = 0.1  # ... and where closing or opening begins
 _LEAST = 0.3  # [rad] a hand that moved its fingers less than this took nothing
 _FORCE = 4.0  # [N] a wrist that felt less never held anything
 _NEAR = 0.06  # [m] from where it takes hold: the hand grasps
+_EVERY = 0.02  # [s] at which proposals are compared with labels
 _SHORTEST = 0.3  # [s] closed for less than this is a twitch
 _MOVING = 0.05  # [m/s] a wrist faster than this moves
 _RISEN = 0.5  # of its rise after grasping: from here on it carries rather than lifts
@@ -136,6 +138,26 @@ def _first(values: np.ndarray, begin: int, end: int, level: float) -> int:
     """First index from `begin` on at which a level is reached; `end` where none."""
     over = np.flatnonzero(values[begin:end] >= level)
     return begin + int(over[0]) if len(over) else end
+
+
+def alike(labels: Sequence[LabelEntry], proposals: Sequence[Proposal], start_ns: int) -> float:
+    """Share of the time of labels in which a proposal has the same word; NaN where there are none of either.
+
+    Only words that proposals use count: others mark something else.
+    """
+    words = {one.label for one in proposals}
+    counted = same = 0
+    for label in labels:
+        if label.label in words:
+            begin, end = ((at - start_ns) * 1e-9 for at in (label.start_ns, label.end_ns))
+            times = np.arange(begin, end, _EVERY)
+            hit = np.zeros(len(times), bool)
+            for one in proposals:
+                if one.label == label.label:
+                    hit |= (times >= one.start) & (times < one.end)
+            counted += len(times)
+            same += int(hit.sum())
+    return same / counted if counted else float("nan")
 
 
 def write_proposals(folder: Path, proposals: list[Proposal], catalogue: Path | str = "") -> Labels:

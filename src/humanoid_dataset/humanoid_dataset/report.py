@@ -10,7 +10,8 @@ import argparse
 import json
 import math
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from humanoid_dataset.check import headline, limit_text, number, result_table, t
 from humanoid_dataset.checks import CHECKS, Verdict, judge, meaning
 from humanoid_dataset.episode import Episode, find_episodes
 from humanoid_dataset.figures import Figure, Shot
+from humanoid_dataset.finish import CATALOGUE, SET, Labelled, collect, keep
 from humanoid_dataset.latency import latency
 from humanoid_dataset.motion_checks import tracking_of
 from humanoid_dataset.results import CheckLimits, CheckResult, load_limits
@@ -41,6 +43,7 @@ class Page:
     sheets: dict[str, list[Shot]] = field(default_factory=dict)
     figures: list[Figure] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
+    labels: str = ""
 
     @property
     def cover(self) -> str:
@@ -123,7 +126,7 @@ def facts_of(episode: Episode, verdict: Verdict) -> dict[str, str]:
     return {heading: str(words) for heading, words in facts.items() if words}
 
 
-def render(title: str, pages: list[Page], expected: int, made: str) -> str:
+def render(title: str, pages: list[Page], expected: int, made: str, products: Sequence[str] = ()) -> str:
     """The whole page as HTML text.
 
     Args:
@@ -131,6 +134,7 @@ def render(title: str, pages: list[Page], expected: int, made: str) -> str:
         pages: Episodes in order.
         expected: How many there should be; 0: any number.
         made: When, in words.
+        products: What else was made of the episodes, a line each.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("humanoid_dataset", "templates"), autoescape=True, undefined=jinja2.StrictUndefined
@@ -146,6 +150,7 @@ def render(title: str, pages: list[Page], expected: int, made: str) -> str:
         good=bool(pages) and passed == len(pages) >= expected,
         expected=expected,
         made=made,
+        products=products,
         meanings=checks,
         words=WORDS,
         totals=_totals(pages),
@@ -178,8 +183,14 @@ def summary_table(pages: list[Page]) -> str:
 
 
 def write_report(
-    folder: Path, limits: CheckLimits, output: Path, expected: int = 0, robot_config: Path | str = "", show: bool = True
-) -> tuple[list[Page], bool]:
+    folder: Path,
+    limits: CheckLimits,
+    output: Path,
+    expected: int = 0,
+    robot_config: Path | str = "",
+    show: bool = True,
+    finish: bool = False,
+) -> tuple[list[Page], list[str], bool]:
     """Check all episodes below a folder, write `output` and beside it the same as JSON.
 
     Args:
@@ -189,9 +200,10 @@ def write_report(
         expected: Least number of episodes; 0: any number.
         robot_config: See `checks.judge`.
         show: Whether to say on screen what is being done.
+        finish: Whether to keep verdicts and proposed labels in the episodes, and make a data set and a catalogue.
 
     Returns:
-        What was drawn, and whether everything is as it should be.
+        What was drawn, what else was made, and whether everything is as it should be.
     """
     found = find_episodes(folder)
     pages = []
@@ -199,18 +211,26 @@ def write_report(
         if show:
             print(f"[{index + 1}/{len(found)}] {path.name}: checks", end="", flush=True)
         verdict = judge(path, limits, robot_config)
+        labelled = keep(verdict) if finish else ""
         if show:
-            print(", pictures", end="", flush=True)
-        pages.append(_slim(page_of(verdict, limits)))
+            print(", labels, pictures" if finish else ", pictures", end="", flush=True)
+        page = page_of(verdict, limits)
+        pages.append(_slim(replace(page, labels=labelled.words if isinstance(labelled, Labelled) else labelled)))
         if show:
             print(f": {'passed' if verdict.passed else 'FAILED'}", flush=True)
     made = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     good = bool(pages) and len(pages) >= expected and all(page.verdict.passed for page in pages)
+    products: list[str] = []
+    if finish and pages:
+        if show:
+            print("catalogue, data set", flush=True)
+        products, made_all = collect(folder, found)
+        good = good and made_all
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(render(folder.resolve().name, pages, expected, made), encoding="utf-8")
+    output.write_text(render(folder.resolve().name, pages, expected, made, products), encoding="utf-8")
     document = {"made": made, "passed": good, "expected": expected, "episodes": [p.verdict.as_dict() for p in pages]}
     output.with_suffix(".json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    return pages, good
+    return pages, products, good
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -221,13 +241,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--expect", type=int, default=0, metavar="N", help="fail with fewer episodes than this")
     parser.add_argument("--limits", default="", help="file with thresholds (default: config/checks/default.yaml)")
     parser.add_argument("--robot-config", default="", help="the robot's configuration (default: of the robot recorded)")
+    parser.add_argument(
+        "--finish", action="store_true", help=f"keep checks and proposed labels; make {SET}/ and {CATALOGUE} beside"
+    )
     options = parser.parse_args(arguments)
     output = options.output or options.folder / "report.html"
     try:
         if not options.folder.is_dir():
             raise HumanoidError(f"{options.folder}: no such folder")
         limits = load_limits(options.limits)
-        pages, good = write_report(options.folder, limits, output, options.expect, options.robot_config)
+        pages, products, good = write_report(
+            options.folder, limits, output, options.expect, options.robot_config, finish=options.finish
+        )
     except HumanoidError as reason:
         print(f"report: {reason}", file=sys.stderr)
         return 2
@@ -237,7 +262,9 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{headline(page.verdict)}\n{result_table(page.verdict.failures)}\n")
     if len(pages) < options.expect:
         print(f"only {len(pages)} of {options.expect} episodes were recorded")
-    print(f"report: {output}")
+    for line in [*(f"labels of {page.verdict.name}: {page.labels}" for page in pages if page.labels), *products]:
+        print(line)
+    print(f"report: {output.resolve().as_uri()}")
     return 0 if good else 1
 
 

@@ -58,7 +58,7 @@ def at_least(name: str, measured: float, limit: float, unit: str, detail: str) -
 
 @dataclass(frozen=True)
 class StreamRule:
-    """What is expected of the topics that match a pattern. Rates in Hz by stamps, gaps in s.
+    """What is expected of the topics that match a pattern. Rates in Hz by stamps, gaps and ages at arrival in s.
 
     `sensor`: a known robot need not have it, but where it has some, each of them is required.
     `late_start`: the stream may begin at any time in the episode, such as commands, which nobody sends before engaging.
@@ -74,6 +74,7 @@ class StreamRule:
     rate: float | None = None
     rate_min: float | None = None
     max_gap: float | None = None
+    max_age: float | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,10 @@ class TimingLimits:
     skew: float
     skew_periods: float
     missing: float
+    missed: float
+    future: float
+    drift: float
+    uncertainty: float
     duration_min: float
 
 
@@ -103,9 +108,11 @@ class PictureLimits:
     """Section `pictures`; units in the file."""
 
     black: float
+    flat: float
     samples: int
     frozen: float
     frozen_motion: float
+    frozen_around: float
     depth_valid: float
 
 
@@ -115,8 +122,47 @@ class TrackingLimits:
 
     error_p95: float
     lag: float
+    lag_early: float
     lag_max: float
     moved: float
+
+
+@dataclass(frozen=True)
+class SenseLimits:
+    """Section `senses`; units in the file."""
+
+    order: float
+    order_floor: float
+    frozen: float
+    frozen_motion: float
+    give: float
+    overspeed: float
+    noise: float
+    gravity: float
+    tilt: float
+
+
+@dataclass(frozen=True)
+class CameraLimits:
+    """Section `cameras`; units in the file."""
+
+    lag: float
+    lag_max: float
+    fit: float
+    clear: float
+    swap: float
+    stretch: float
+    stretches: int
+
+
+@dataclass(frozen=True)
+class BehaviourLimits:
+    """Section `behaviour`; units in the file."""
+
+    window: float
+    still: float
+    least: int
+    spread: float
 
 
 @dataclass(frozen=True)
@@ -128,6 +174,9 @@ class CheckLimits:
     limits: MotionLimits
     pictures: PictureLimits
     tracking: TrackingLimits
+    senses: SenseLimits
+    cameras: CameraLimits
+    behaviour: BehaviourLimits
 
 
 def load_limits(path: Path | str = "") -> CheckLimits:

@@ -21,8 +21,11 @@ def intact(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckRes
     """The bag opens, chunk checksums hold, and hash and message counts are what the recorder wrote down."""
     faults = [episode.damage] if episode.damage else []
     bag = episode.sidecar.get("bag") or {}
-    if bag and episode.digests().get(bag["file"]) != bag["sha256"]:
+    whole = bool(bag) and episode.digests().get(bag["file"]) == bag["sha256"]
+    if bag and not whole:
         faults.append(f"{bag['file']}: SHA-256 is not the one that the recorder noted")
+    if not whole and not episode.damage and (fault := episode.checksum_fault()):
+        faults.append(fault)
     if not episode.metadata:
         faults.append("metadata.yaml is missing")
     for entry in episode.metadata.get("topics_with_message_count", []):
@@ -107,7 +110,7 @@ def loss(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResul
 
 def operator_frames(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
     """No operator frame is missing between the device and the bag, by the device's own sequence numbers."""
-    sequence = np.array([frame.sequence for frame in episode.messages("operator/frame")], np.int64)
+    sequence = _in_order(episode, "operator/frame", "sequence").astype(np.int64)
     if len(sequence) < 2:
         return CheckResult("operator_frames", "not_assessed", detail="no operator frames")
     steps = np.diff(sequence)
@@ -219,16 +222,17 @@ def pauses(episode: Episode, stream: Stream, rule: StreamRule, limits: CheckLimi
 
 def sync_periods(episode: Episode) -> dict[str, float]:
     """Median time between samples of each synchronised stream, as far as frames show it [s]; 0 where they do not."""
-    stamps: dict[str, set[int]] = {}
-    for frame in episode.messages("sync/frame"):
-        for stream in frame.streams:
-            stamps.setdefault(stream.name, set()).update(
-                s.sec * 1_000_000_000 + s.nanosec for s in stream.source_stamps
-            )
-    return {
-        name: float(np.median(np.diff(sorted(found)))) * 1e-9 if len(found) > 2 else 0.0
-        for name, found in stamps.items()
-    }
+    stamps: dict[str, list[np.ndarray]] = {}
+    for table in episode.columns("sync/frame"):
+        for i in range(table.count("streams")):
+            found = stamps.setdefault(table.text(f"streams[{i}].name"), [])
+            for k in range(table.count(f"streams[{i}].source_stamps")):
+                found.append(table.stamps(f"streams[{i}].source_stamps[{k}]"))
+    periods = {}
+    for name, lists in stamps.items():
+        steps = np.diff(np.unique(np.concatenate(lists))) if lists else np.zeros(0)
+        periods[name] = float(np.median(steps)) * 1e-9 if len(steps) > 1 else 0.0
+    return periods
 
 
 def sync_residuals(episode: Episode, late: Container[str] = ()) -> tuple[dict[str, np.ndarray], dict[str, int]]:
@@ -238,16 +242,26 @@ def sync_residuals(episode: Episode, late: Container[str] = ()) -> tuple[dict[st
         episode: Of which.
         late: Streams that need not be in the frames before their own first message in the episode.
     """
-    residuals: dict[str, list[float]] = {}
+    residuals: dict[str, list[np.ndarray]] = {}
     missing: dict[str, int] = {}
     begins = {name: int(s.stamps[0]) for name, s in episode.streams.items() if name in late and len(s)}
-    for frame in episode.messages("sync/frame"):
-        instant = frame.header.stamp.sec * 1_000_000_000 + frame.header.stamp.nanosec
-        for stream in frame.streams:
-            values = residuals.setdefault(stream.name, [])
-            missing.setdefault(stream.name, 0)
-            if stream.flags & MISSING:
-                missing[stream.name] += instant > begins.get(stream.name, instant - 1)
-            else:
-                values.append(stream.residual)
-    return {name: np.array(values) for name, values in residuals.items()}, missing
+    for table in episode.columns("sync/frame"):
+        instants = table.stamps("header.stamp")
+        for i in range(table.count("streams")):
+            name = table.text(f"streams[{i}].name")
+            gone = table.column(f"streams[{i}].flags") & MISSING != 0
+            residuals.setdefault(name, []).append(table.column(f"streams[{i}].residual")[~gone])
+            begin = begins.get(name)
+            counted = gone if begin is None else gone & (instants > begin)
+            missing[name] = missing.get(name, 0) + int(counted.sum())
+    return {name: np.concatenate(lists) for name, lists in residuals.items()}, missing
+
+
+def _in_order(episode: Episode, topic: str, path: str) -> np.ndarray:
+    """One number of each message of a topic, (n,)."""
+    tables = episode.columns(topic)
+    if not tables:
+        return np.zeros(0)
+    order = np.argsort(np.concatenate([table.index for table in tables]), kind="stable")
+    values: np.ndarray = np.concatenate([table.column(path) for table in tables])[order]
+    return values

@@ -11,6 +11,7 @@ from humanoid_dataset.episode import JointTable
 from humanoid_dataset.kinematics import Kinematics, rotation_angle
 
 LAG_STEP = 0.002  # [s] resolution of the lag: one period of 500 Hz
+_EARLY = 0.2  # [s] how far before the command it is looked for: clocks may be wrong
 _RATE = 100.0  # [Hz] at which the lag is looked for; twenty times what an arm does
 
 
@@ -39,7 +40,12 @@ class Tracking:
     def percentile(self, q: float) -> np.ndarray:
         """Percentile of |error| by joint, (joints,); NaN for a joint without a single error."""
         magnitudes = np.abs(self.error)
-        some = np.isfinite(magnitudes).any(axis=0)
+        inside = np.isfinite(magnitudes)
+        whole = inside.all(axis=1)
+        if (inside.any(axis=1) == whole).all():  # as a rule: joints come and go together
+            kept = magnitudes[whole]
+            return np.percentile(kept, q, axis=0) if len(kept) else np.full(len(self.names), np.nan)
+        some = inside.any(axis=0)
         found = np.full(len(self.names), np.nan)
         if some.any():
             found[some] = np.nanpercentile(magnitudes[:, some], q, axis=0)
@@ -93,24 +99,39 @@ def _lag(
         return float("nan")
     finite = np.isfinite(commanded).all(axis=0) & np.isfinite(measured).all(axis=0)
     moving = finite & (np.ptp(np.where(finite, commanded, 0.0), axis=0) > moved)
-    start, end = max(times[0], state_times[0]), min(times[-1], state_times[-1]) - lag_max
-    if not moving.any() or end <= start:
+    start, end = max(times[0], state_times[0] + _EARLY), min(times[-1], state_times[-1] - lag_max)
+    if not moving.any() or end <= start + 1.0 / _RATE:
         return float("nan")
-    grid = np.arange(start, end, 1.0 / _RATE)
-    wanted = _resample(grid, times, commanded[:, moving])
+    each = round(1.0 / (_RATE * LAG_STEP))  # lag steps in a step of the grid
+    rows = int((end - start) * _RATE)
+    wanted = _resample(np.clip(start + np.arange(rows) / _RATE, times[0], times[-1]), times, commanded[:, moving])
     wanted = wanted - wanted.mean(axis=0)
-    lags = np.arange(0.0, lag_max, LAG_STEP)
-    costs = np.empty(len(lags))
-    for index, lag in enumerate(lags):
-        got = _resample(grid + lag, state_times, measured[:, moving])
-        costs[index] = np.square(got - got.mean(axis=0) - wanted).sum()
-    return float(lags[np.argmin(costs)])
+    early, late = round(_EARLY / LAG_STEP), round(lag_max / LAG_STEP)
+    ticks = np.arange(-early, rows * each + late)
+    at = np.clip(start + ticks * LAG_STEP, state_times[0], state_times[-1])  # but for rounding it is inside
+    fine = _resample(at, state_times, measured[:, moving])
+
+    def cost(lag: int) -> float:
+        got = fine[early + lag : early + lag + rows * each : each]
+        return float(np.square(got - got.mean(axis=0) - wanted).sum())
+
+    coarse = min(range(-early, late, each), key=cost)  # arms move at less than 5 Hz, so nothing hides between
+    return LAG_STEP * min(range(max(-early, coarse - each), min(late, coarse + each + 1)), key=cost)
 
 
 def _resample(at: np.ndarray, times: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Columns of `values` interpolated at `at`; NaN outside."""
+    """Columns of `values` interpolated at `at`, both ascending; NaN outside."""
     out = np.full((len(at), values.shape[1]), np.nan)
-    if len(times):
-        for column in range(values.shape[1]):
-            out[:, column] = np.interp(at, times, values[:, column], left=np.nan, right=np.nan)
+    if not len(times) or not len(at):
+        return out
+    inside = (at >= times[0]) & (at <= times[-1])
+    if len(times) == 1:
+        out[inside] = values[0]
+        return out
+    wanted = at[inside]
+    after = np.clip(np.searchsorted(times, wanted, side="right"), 1, len(times) - 1)
+    span = times[after] - times[after - 1]
+    share = np.where(span > 0, (wanted - times[after - 1]) / np.where(span > 0, span, 1.0), 0.0)[:, None]
+    low = values[after - 1]
+    out[inside] = low + share * (values[after] - low)
     return out

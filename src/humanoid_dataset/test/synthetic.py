@@ -180,7 +180,7 @@ def write_episode(folder: Path, plan: Plan | None = None) -> Path:
                 {"start_ns": START, "end_ns": START + 1_200_000_000, "label": "reach", "author": "test"},
                 {
                     "start_ns": START + 1_200_000_000,
-                    "end_ns": START + 2_400_000_000,
+                    "end_ns": START + round(min(2.4, plan.seconds) * 1e9),
                     "label": "carry",
                     "author": "test",
                 },

@@ -10,13 +10,13 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import yaml
-from synthetic import ROBOT_CONFIG, TYPES, Plan, Recorded, change, lose, write_episode
+from synthetic import ROBOT_CONFIG, TYPES, Plan, Recorded, change, freeze, lose, write_episode
 
 from humanoid_dataset import report
 from humanoid_dataset.episode import Episode
 from humanoid_dataset.figures import false_color
 from humanoid_dataset.latency import latency
-from humanoid_dataset.picture_checks import repeats, spread
+from humanoid_dataset.picture_checks import spread
 from humanoid_dataset.svg import Chart, thinned, ticks
 
 HEAD = "camera/head/color/image_raw/compressed"
@@ -94,7 +94,7 @@ def test_page_of_a_good_day(tmp_path, robot_config, capsys):
 def test_failures_are_named_on_page_and_screen_and_in_the_exit_code(tmp_path, robot_config, capsys):
     write_episode(tmp_path / "gap", Plan(defect=lose(HEAD, lambda t: not 1.0 < t < 2.0)))
     assert report.main([str(tmp_path), "--robot-config", robot_config]) == 1
-    assert "gap: FAILED (rates, gaps)" in capsys.readouterr().out
+    assert "gap: FAILED (rates, gaps, missed_samples)" in capsys.readouterr().out
     page = (tmp_path / "report.html").read_text()
     assert "0 of 1 episode passed" in page
     assert "nothing from" in page
@@ -201,8 +201,9 @@ def test_line_is_broken_where_there_is_no_number():
 
 
 def test_repeats_and_spread(tmp_path):
-    stream = Episode.open(write_episode(tmp_path / "e")).streams[HEAD]
-    assert repeats(stream) == []
+    assert Episode.open(write_episode(tmp_path / "e")).repeats(HEAD) == []
+    frozen = write_episode(tmp_path / "frozen", Plan(defect=freeze(HEAD, 1.0, 2.0)))
+    assert Episode.open(frozen).repeats(HEAD) == [(30, 60)]
     assert spread(5, 8) == [0, 1, 2, 3, 4]
     assert spread(100, 3) == [0, 50, 99]
     assert spread(0, 3) == []
@@ -212,10 +213,9 @@ def test_pictures_found_by_the_index_are_those_found_by_reading_on(tmp_path):
     episode = Episode.open(write_episode(tmp_path / "e"))
     wanted = {HEAD: [0, 7, 8, 90], "lidar/points": [3]}
     stamps = {topic: episode.streams[topic].stamps[indices].tolist() for topic, indices in wanted.items()}
-    for read in (episode.heavy, episode._heavy_by_scan):
-        found = read(wanted)
-        seen = {t: [m.header.stamp.sec * 10**9 + m.header.stamp.nanosec for m in found[t]] for t in wanted}
-        assert seen == stamps
+    found = episode.heavy(wanted)
+    assert {t: [m.header.stamp.sec * 10**9 + m.header.stamp.nanosec for m in found[t]] for t in wanted} == stamps
+    assert episode.payloads(wanted) == episode._walked(wanted)
     assert episode.frame_id(HEAD) == "camera_optical"
 
 

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many messages of one topic as arrays, without decoding them one by one.
+
+Messages of one publisher differ in their numbers only: frame, names and lengths stay. So one message is walked through
+by its definition, the others are compared with it in what stays, and their numbers are copied column by column. A
+message that differs begins another table.
+
+Layout of serialized messages: OMG CDR, little endian (XCDR1), offsets counted from behind the four bytes of the
+encapsulation header.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rosbags.interfaces import Nodetype
+from rosbags.typesys.store import Typestore
+
+from humanoid_dataset.errors import EpisodeError
+
+HEAD = 4  # [bytes] encapsulation header
+_SIZES = {
+    "bool": 1, "byte": 1, "octet": 1, "char": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2,
+    "int32": 4, "uint32": 4, "float32": 4, "int64": 8, "uint64": 8, "float64": 8,
+}  # fmt: skip
+_KINDS = {"bool": "?", "byte": "u1", "octet": "u1", "char": "u1"}
+_BLOCK = 1 << 18  # [bytes] compared at a time, so that they stay in the processor's cache
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things stand in a message.
+
+    Attributes:
+        size: Of the message [bytes].
+        fields: By path, as `poses[0].pose.position.x`: offset [bytes], NumPy type, how many in a row.
+        texts: Strings by path; names of joints, for example.
+        counts: Length of each sequence, by path.
+        stable: What is equal in all messages of this layout, strings and lengths: begin, end [bytes], and a mask of
+            what counts in between, (end - begin,) uint8.
+    """
+
+    size: int
+    fields: dict[str, tuple[int, np.dtype[Any], int]]
+    texts: dict[str, str]
+    counts: dict[str, int]
+    stable: tuple[tuple[int, int, np.ndarray], ...]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Messages of one layout.
+
+    Attributes:
+        layout: Of all of them.
+        index: Which messages of the topic these are, (m,), ascending.
+        rows: Their bytes, (m, size) uint8.
+    """
+
+    layout: Layout
+    index: np.ndarray
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def array(self, path: str) -> np.ndarray:
+        """Values of one field, (m, k): k is 1, or the length of an array or sequence; (m, 0) for an empty one.
+
+        Raises:
+            KeyError: the message has no such field.
+        """
+        if path not in self.layout.fields:
+            if self.layout.counts.get(path) == 0:
+                return np.zeros((len(self), 0))
+            raise KeyError(path)
+        offset, kind, count = self.layout.fields[path]
+        part = np.ascontiguousarray(self.rows[:, offset : offset + kind.itemsize * count])
+        return part.view(kind)
+
+    def column(self, path: str) -> np.ndarray:
+        """Values of a field that is one number, (m,)."""
+        return self.array(path)[:, 0]
+
+    def stamps(self, path: str) -> np.ndarray:
+        """A builtin_interfaces/Time, (m,) int64 [ns]."""
+        return self.column(f"{path}.sec").astype(np.int64) * 1_000_000_000 + self.column(f"{path}.nanosec")
+
+    def count(self, path: str) -> int:
+        """Length of a sequence, or of an array of messages."""
+        return self.layout.counts[path]
+
+    def text(self, path: str) -> str:
+        """A string; it is the same in all of these messages."""
+        return self.layout.texts[path]
+
+
+def columns_of(
+    store: Typestore, type_name: str, data: np.ndarray, starts: np.ndarray, sizes: np.ndarray
+) -> list[Columns]:
+    """Messages as tables, one for each layout that occurs.
+
+    Args:
+        store: Knows the type.
+        type_name: Of the messages.
+        data: Bytes in which they stand, (n,) uint8.
+        starts: Where each begins, with its encapsulation header.
+        sizes: How long each is [bytes].
+
+    Raises:
+        EpisodeError: a message is not of this type.
+    """
+    found = []
+    for size in np.unique(sizes).tolist():
+        left = np.flatnonzero(sizes == size)
+        while len(left):
+            at = int(starts[left[0]])
+            layout = _Walk(store, data[at : at + size]).layout(type_name)
+            rows = _rows(data, starts[left], size)
+            same = _same(rows, layout)
+            found.append(Columns(layout, left, rows) if same.all() else Columns(layout, left[same], rows[same]))
+            left = left[~same]
+    return found
+
+
+def _rows(data: np.ndarray, starts: np.ndarray, size: int) -> np.ndarray:
+    """Stretches of one size, (m, size): a view where they follow each other at one distance, else a copy."""
+    steps = np.diff(starts)
+    step = int(steps[0]) if len(steps) else size
+    if step >= size and (steps == step).all():
+        whole = data[int(starts[0]) :]
+        return np.lib.stride_tricks.as_strided(whole, (len(starts), size), (step, 1), writeable=False)
+    windows: np.ndarray = np.lib.stride_tricks.sliding_window_view(data, size)[starts]
+    return windows
+
+
+def _same(rows: np.ndarray, layout: Layout) -> np.ndarray:
+    """Which rows agree with the first in all that is stable, (m,) bool."""
+    same = np.ones(len(rows), bool)
+    for begin, end, mask in layout.stable if len(rows) > 1 else ():
+        text = (rows[0, begin:end] & mask).view(np.uint64)
+        step = max(1, _BLOCK // (end - begin))
+        for row in range(0, len(rows), step):
+            part = (rows[row : row + step, begin:end] & mask).view(np.uint64)
+            same[row : row + step] &= (part == text).all(axis=1)
+    return same
+
+
+class _Walk:
+    """Goes through one message by its definition."""
+
+    def __init__(self, store: Typestore, data: np.ndarray) -> None:
+        self._store, self._data, self._bytes, self._at = store, data, data.tobytes(), HEAD
+        self._fields: dict[str, tuple[int, np.dtype[Any], int]] = {}
+        self._texts: dict[str, str] = {}
+        self._counts: dict[str, int] = {}
+        self._stable: list[tuple[int, int]] = [(0, 2)]
+
+    def layout(self, type_name: str) -> Layout:
+        if len(self._bytes) < HEAD or self._bytes[1] != 1:
+            raise EpisodeError(f"{type_name}: encapsulation {self._bytes[:HEAD].hex()}, expected little-endian CDR")
+        try:
+            self._message(type_name, "")
+        except (IndexError, KeyError, UnicodeDecodeError, ValueError) as reason:
+            raise EpisodeError(f"a message of {len(self._bytes)} bytes is no {type_name}: {reason!r}") from reason
+        if self._at > len(self._bytes):
+            raise EpisodeError(f"a message of {len(self._bytes)} bytes is no {type_name}: it needs {self._at}")
+        return Layout(
+            len(self._bytes), self._fields, self._texts, self._counts, _joined(self._stable, len(self._bytes))
+        )
+
+    def _message(self, type_name: str, path: str) -> None:
+        for name, (kind, detail) in self._store.get_msgdef(type_name).fields:
+            self._item(kind, detail, f"{path}.{name}" if path else name)
+
+    def _item(self, kind: Nodetype, detail: Any, path: str) -> None:
+        if kind == Nodetype.NAME:
+            self._message(detail, path)
+        elif kind == Nodetype.BASE:
+            self._base(detail[0], path, 1)
+        else:
+            (inner, what), length = detail
+            if kind == Nodetype.SEQUENCE:
+                length = self._number()
+                if length > len(self._bytes):
+                    raise IndexError(f"{path} of {length}")
+            self._counts[path] = length
+            if inner == Nodetype.BASE and what[0] not in ("string", "wstring"):
+                self._base(what[0], path, length)
+            else:
+                for i in range(length):
+                    self._item(inner, what, f"{path}[{i}]")
+
+    def _base(self, name: str, path: str, count: int) -> None:
+        if name == "string":
+            length = self._number()
+            begin, self._at = self._at, self._at + length
+            if self._at > len(self._bytes):
+                raise IndexError(f"{path} of {length}")
+            self._texts[path] = self._bytes[begin : max(begin, self._at - 1)].decode()
+            self._stable.append((begin, self._at))
+        elif count:
+            size = _SIZES[name]
+            self._align(size)
+            self._fields[path] = (self._at, np.dtype(_KINDS.get(name, name)).newbyteorder("<"), count)
+            self._at += size * count
+
+    def _number(self) -> int:
+        self._align(4)
+        begin, self._at = self._at, self._at + 4
+        self._stable.append((begin, self._at))
+        if self._at > len(self._bytes):
+            raise IndexError(f"a length at byte {begin}")
+        return int.from_bytes(self._bytes[begin : self._at], "little")
+
+    def _align(self, size: int) -> None:
+        self._at += -(self._at - HEAD) % size
+
+
+def _joined(stretches: list[tuple[int, int]], size: int) -> tuple[tuple[int, int, np.ndarray], ...]:
+    """Stretches that nearly touch as one, made longer to whole words, with a mask of the bytes that count.
+
+    Bytes that only fill up to a number's place may be anything: a serializer leaves there whatever was there before.
+    """
+    counts = np.zeros(-(-size // 8) * 8, np.uint8)
+    whole: list[list[int]] = []
+    for begin, end in stretches:
+        counts[begin:end] = 255
+        if whole and begin - whole[-1][1] < 8:
+            whole[-1][1] = end
+        elif end > begin:
+            whole.append([begin, end])
+    found = []
+    for begin, end in whole:
+        length = -(-(end - begin) // 8) * 8
+        if length > size:
+            raise IndexError(f"{size} bytes")
+        first = min(begin, size - length)
+        mask = counts[first : first + length].copy()
+        found.append((first, first + length, mask))
+    return tuple(found)
