@@ -216,7 +216,8 @@ class Desk:
         self._child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
         try:
             text, _err = self._child.communicate(timeout=_PREFLIGHT)
-            table: dict[str, Any] = json.loads(text)
+            # `ros2 run` adds a line of its own where the program's exit status says that something is red.
+            table: dict[str, Any] = json.JSONDecoder().raw_decode(text)[0]
         except subprocess.TimeoutExpired:
             os.killpg(self._child.pid, signal.SIGKILL)
             self._child.communicate()
