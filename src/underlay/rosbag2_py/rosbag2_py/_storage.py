@@ -39,9 +39,15 @@ class StorageFilter:
     """Which topics a reader returns; regular expressions match whole names."""
 
     topics: list[str] = field(default_factory=list)
+    services_events: list[str] = field(default_factory=list)
     regex: str = ""
     exclude_topics: list[str] = field(default_factory=list)
+    exclude_service_events: list[str] = field(default_factory=list)
     regex_to_exclude: str = ""
+
+    def __post_init__(self) -> None:
+        if self.services_events or self.exclude_service_events:
+            raise NotImplementedError("rosbag2_storage: events of services")
 
 
 @dataclass
