@@ -70,12 +70,13 @@ class Keyboard:
 
     def __init__(self, first: float, again: float) -> None:
         self._first, self._again = first, again
-        self._key, self._until = "", -math.inf
+        self._key, self._pressed, self._until = "", -math.inf, -math.inf
         self.speed = 0.5  # share
 
     def press(self, key: str, now: float) -> None:
         """Take a key that the terminal sent at a steady time [s]."""
-        repeated = key == self._key and now <= self._until
+        repeated = key == self._key and now - self._pressed <= self._first
+        self._pressed = now
         if key.isdigit() and key != "0":
             self.speed = int(key) / 9.0
         self._key = key if key in MOVES or key in PRESSES else ""

@@ -156,7 +156,7 @@ class Retargeter:
         if self._mapping is None:
             return CALIBRATING
         states = [arm.follower.state for arm in self._arms.values()]
-        if FOLLOWING in states:
+        if FOLLOWING in (*states, self._head.state):
             return ENGAGED
         return HOLDING if HOLDING in states else READY
 

@@ -158,7 +158,9 @@ def test_a_robot_s_head_follows_while_its_arms_stay(wheeled, settings):
 
     go(settings.calibration_frames)
     assert go(50, LOOK_LEFT) == before  # without the dead-man
+    assert retargeter.state == "ready"
     after = go(100, SHOULDER, LOOK_LEFT)
+    assert retargeter.state == "engaged"
     farthest = wheeled.limits(["idx11_head_joint1"]).upper[0]  # less than the 1.2 rad of the joystick
     assert after["idx11_head_joint1"] == pytest.approx(farthest, abs=0.01)
     others = set(before) - set(wheeled.config.groups["head"])
@@ -184,6 +186,8 @@ def test_a_key_is_held_while_it_is_repeated():
     assert keyboard.held(1.36 + 0.14) == "w"
     assert keyboard.held(1.36 + 0.16) == ""
     assert keyboard.joy(1.36 + 0.16) == ([0.0] * 6, [0, 0, 0, 0])
+    keyboard.press("w", 1.36 + 0.4)  # late by a busy machine: no new tap
+    assert keyboard.held(1.36 + 0.4 + 0.16) == ""
 
 
 def test_any_other_key_lets_go():
