@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Planned motions in the twin by the launch file that users run: a stop and a person end them, and it is recorded."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from action_msgs.msg import GoalStatus
+from rclpy.action import ActionClient
+
+from bench import planning_stops
+from humanoid_core import endpoints
+from humanoid_interfaces.action import PlanAndMove
+from humanoid_interfaces.msg import SafetyStatus
+
+UP = {"left_shoulder_roll_joint": 1.4, "left_elbow_joint": 1.0}
+SLOWLY, CREEPING = 0.15, 0.02  # shares of the limits: for 2 s, and for 10 s so that the person has time to take over
+
+
+class Motions:
+    """Plans of one running cell."""
+
+    def __init__(self, running: Any) -> None:
+        self.running = running
+        self.safety = running.collect(endpoints.SAFETY_STATUS)
+        self.command = running.collect(endpoints.COMMAND_STATUS)
+        self.states = running.collect(endpoints.JOINT_STATES)
+        self.client = ActionClient(running.node, PlanAndMove, "plan_and_move")
+
+    def is_state(self, state: int) -> bool:
+        return bool(self.safety) and self.safety[-1].state == state
+
+    def begin(self, scaling: float) -> Any:
+        """Engage, start a motion of the left arm, and wait until it is on its way.
+
+        Returns:
+            The future of its result.
+        """
+        running = self.running
+        running.until(lambda: self.is_state(SafetyStatus.HOLD), "HOLD")
+        assert running.call(endpoints.SAFETY_ENGAGE, data=True).success
+        running.until(lambda: self.is_state(SafetyStatus.ACTIVE), "ACTIVE")
+        asked = PlanAndMove.Goal(group="left_arm", velocity_scaling=scaling)
+        asked.joint_names, asked.joint_positions = list(UP), list(UP.values())
+        future = self.client.send_goal_async(asked)
+        running.until(future.done, "an answer")
+        assert future.result().accepted
+        begin = dict(zip(self.states[-1].name, self.states[-1].position))
+        result = future.result().get_result_async()
+
+        def on_its_way() -> bool:
+            assert not result.done(), result.result().result.message
+            now = dict(zip(self.states[-1].name, self.states[-1].position))
+            return any(abs(now[joint] - begin[joint]) > 0.1 for joint in UP)
+
+        running.until(on_its_way, "a moving arm")
+        return result
+
+    def aborted(self, future: Any) -> str:
+        self.running.until(future.done, "the end of the motion")
+        answer = future.result()
+        assert answer.status == GoalStatus.STATUS_ABORTED
+        assert not answer.result.success
+        return answer.result.message
+
+
+@pytest.fixture(scope="module")
+def episode(cell, tmp_path_factory) -> Path:
+    """A stop in the middle of one planned motion, a person who takes over in the middle of the next."""
+    out = os.environ.get("PLANNED_MOTION_OUT") or tmp_path_factory.mktemp("episodes")
+    with cell("collect.launch.py", out=out, operator_autostart="false", cameras="false", planning="true") as running:
+        motions = Motions(running)
+        running.until(lambda: motions.states and motions.is_state(SafetyStatus.HOLD), "a robot in HOLD")
+        running.message(endpoints.TELEOP_STATUS)  # the retargeting has compiled
+        running.message(endpoints.RECORDER_STATUS)
+        running.until(motions.client.server_is_ready, "action plan_and_move")
+        answer = running.call(endpoints.RECORDER_START, task="planned motions", instruction="Raise the left arm.")
+        assert answer.success, answer.message
+        moving = motions.begin(SLOWLY)
+        assert running.call(endpoints.SAFETY_STOP).success
+        motions.aborted(moving)
+        running.until(lambda: motions.is_state(SafetyStatus.E_STOP), "E_STOP")
+        assert running.call(endpoints.SAFETY_RESET).success
+        moving = motions.begin(CREEPING)
+        assert running.call(endpoints.OPERATOR_START).success
+        running.until(lambda: motions.command[-1].active == "teleop", "the person commands")
+        motions.aborted(moving)
+        assert running.call(endpoints.SAFETY_ENGAGE, data=False).success
+        running.until(lambda: motions.is_state(SafetyStatus.HOLD), "HOLD at the end")
+        answer = running.call(endpoints.RECORDER_STOP, outcome=1, note="of a test")
+        assert answer.success, answer.message
+    return Path(answer.path)
+
+
+def test_the_recording_shows_who_ended_each_motion_and_how(episode):
+    recorded = planning_stops.read(episode)
+    stop, person = planning_stops.ended(recorded)
+    assert (stop.by, person.by) == ("(E_STOP)", "teleop")
+    assert 0.0 < stop.rest < 0.5
+    assert stop.way < 0.3
+    assert stop.last_target < 0.3
+    assert person.last_target < 0.3
+    gaps = np.diff(recorded.times)
+    steps = np.abs(np.diff(recorded.commands, axis=0)).max(axis=1)
+    assert (steps[gaps < 0.003] < 0.01).all()  # at 2 ms: no joint is told to move faster than 5 rad/s, whoever commands
