@@ -15,7 +15,6 @@ which was found good a tick before.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -95,8 +94,6 @@ class SelfCollision:
         pairs: That are looked at.
         near: Those near in the newest pose.
         reaches: How far any point of each shape can be from each joint (shapes, joints) [m].
-        shapes: Where they are on their joints; what bends, such as fingers, is moved there between two ticks.
-        home: Where the joints are at home.
     """
 
     def __init__(
@@ -108,13 +105,13 @@ class SelfCollision:
         least: float,
     ) -> None:
         self._chain = chain_of(model)
-        self.shapes = shapes_of(geometry)
+        self._shapes = shapes_of(geometry)
         self._names = [item.name.rsplit("_", 1)[0] for item in geometry.geometryObjects]
         self._lower, self._upper = limits
-        self._pose, self._placed = pose_of(self._chain), placed_of(self.shapes)
+        self._pose, self._placed = pose_of(self._chain), placed_of(self._shapes)
         count, joints = len(self._names), model.nv
         self._ways = Ways(np.zeros(count), np.zeros(count))
-        rows = self.shapes.row
+        rows = self._shapes.row
         pairs = [
             (pair.first, pair.second)
             for pair in geometry.collisionPairs
@@ -128,27 +125,22 @@ class SelfCollision:
         self.near = Near(
             np.zeros(1, np.int64), np.zeros(MOST_ROWS, np.int64), np.zeros(MOST_ROWS), np.zeros((MOST_ROWS, joints))
         )
-        self.reaches = _reaches(self._chain, self.shapes, {})
+        self.reaches = _reaches(self._chain, self._shapes)
         self.reset(home)
-        self.home = Pose(self._pose.turned.copy(), self._pose.place.copy(), self._pose.axis.copy())
         self.pairs.least[:] = np.minimum(least, self.pairs.budget - 1e-4)
 
     def reset(self, q: np.ndarray) -> None:
         """Measure every pair at a configuration (n,) [rad]; nothing moves."""
         update(self._chain, q, self._pose)
-        place(self.shapes, self._pose, self._placed)
+        place(self._shapes, self._pose, self._placed)
         self._ways.total[:] = 0.0
         self._ways.last[:] = 0.0
         self.pairs.way[:] = 0.0
-        _measure_all(self.pairs, self.shapes, self._placed)
-
-    def extend(self, extents: Mapping[int, float]) -> None:
-        """Take it that some shapes (by number) can be so far from the joints that carry them [m]."""
-        self.reaches = _reaches(self._chain, self.shapes, extents)
+        _measure_all(self.pairs, self._shapes, self._placed)
 
     def parts(self) -> Links:
         """For the compiled parts."""
-        return Links(self.shapes, self.pairs, self._ways, self._placed, self.near)
+        return Links(self._shapes, self.pairs, self._ways, self._placed, self.near)
 
     @property
     def nearest(self) -> tuple[float, str, str]:
@@ -171,20 +163,17 @@ class SelfCollision:
         for values in np.stack(np.meshgrid(*ranges), axis=-1).reshape(-1, between.size):
             q[between] = values
             update(self._chain, q, self._pose)
-            place(self.shapes, self._pose, self._placed)
-            if distance(self.shapes, self._placed, a, b, way, on_a, on_b) < _CANNOT_TOUCH:
+            place(self._shapes, self._pose, self._placed)
+            if distance(self._shapes, self._placed, a, b, way, on_a, on_b) < _CANNOT_TOUCH:
                 return True
         return False
 
 
-def _reaches(chain: Chain, shapes: Shapes, extents: Mapping[int, float]) -> np.ndarray:
-    """How far any point of each shape (row) can be from each joint (column), whatever the pose (n, k) [m].
-
-    `extents` says it of some shapes and their own joint.
-    """
+def _reaches(chain: Chain, shapes: Shapes) -> np.ndarray:
+    """How far any point of each shape (row) can be from each joint (column), whatever the pose (n, k) [m]."""
     out = np.zeros((len(shapes.row), chain.above.shape[1]))
     for i, row in enumerate(shapes.row):
-        length = extents.get(i, float(np.linalg.norm(shapes.place[i])) + float(shapes.bound[i]))
+        length = float(np.linalg.norm(shapes.place[i])) + float(shapes.bound[i])
         while row:
             out[i, row - 1] = 1.0 if chain.slides[row] else length
             length += float(np.linalg.norm(chain.place[row]))

@@ -24,7 +24,6 @@ from humanoid_description import Robot
 from humanoid_teleop.arm_tasks import SHOULDER, WRIST, turned_target
 from humanoid_teleop.calibration import OperatorCalibration, calibrate
 from humanoid_teleop.filtering import BAD, JUMPED, FrameGate
-from humanoid_teleop.finger_shapes import FingerShapes
 from humanoid_teleop.follower import FOLLOWING, HOLDING, IDLE, PoseFollower, Target
 from humanoid_teleop.hands import HandRetargeter
 from humanoid_teleop.limits import JointLimits
@@ -123,9 +122,6 @@ class Retargeter:
             if side in robot.config.hands and robot.config.hands[side].group in robot.config.commanded
         ]
         self._hands = {side: HandRetargeter(robot, side, settings) for side in commanded}
-        collision = self._stepper.collision
-        self._fingers = {side: FingerShapes(robot, hand.joints, collision) for side, hand in self._hands.items()}
-        collision.extend({shape: way for fingers in self._fingers.values() for shape, way in fingers.extents.items()})
         self.joints = self.body.joints + tuple(joint for hand in self._hands.values() for joint in hand.joints)
         self._counts = Counts()
         self._started = False
@@ -258,9 +254,8 @@ class Retargeter:
             raise HumanoidError(f"joint positions to start from: found {q.tolist()}, expected finite numbers")
         for follower in (*(arm.follower for arm in self._arms.values()), self._chest, self._head):
             follower.state = IDLE
-        for side, hand in self._hands.items():
+        for hand in self._hands.values():
             hand.start(positions)
-            self._fingers[side].bend(hand.position, self._stepper.collision)
         self._stepper.start(q)
         self._started = True
 
@@ -370,7 +365,6 @@ class Retargeter:
         stepper.step(dt)
         for side, hand in self._hands.items():
             hand.step(dt, follow=self._arms[side].follower.state == FOLLOWING)
-            self._fingers[side].bend(hand.position, stepper.collision)
 
     def _watch_arms(self, time: float) -> bool:
         """Engage what asks for it and let go of what is lost; whether an arm follows."""

@@ -14,7 +14,6 @@ from humanoid_core import rotations
 from humanoid_teleop import arm_solver, stepper
 from humanoid_teleop.collision import MOST_ROWS, SelfCollision
 from humanoid_teleop.distances import distance, place, placed_of, shapes_of
-from humanoid_teleop.finger_shapes import FingerShapes
 from humanoid_teleop.kinematics import chain_of, column, pose_of, update
 from humanoid_teleop.stepper import Stepper
 from humanoid_teleop.upper_body import UpperBody
@@ -83,7 +82,7 @@ def test_what_is_not_listed_is_far_and_what_is_listed_is_exact(body, settings):
     """A walk through joint space, measured with bounds by us and each pair anew by the test."""
     motion = Stepper(body, replace(settings, collision=False))
     collision, rng, dt, near_enough = motion.collision, np.random.default_rng(0), 0.01, 0.02
-    shapes, placed, pairs = collision.shapes, placed_of(collision.shapes), collision.pairs
+    shapes, placed, pairs = collision._shapes, placed_of(collision._shapes), collision.pairs
     way, on_a, on_b, drift, listed = np.zeros(3), np.zeros(3), np.zeros(3), np.zeros(len(body.home)), 0
     for step in range(200):
         if step % 40 == 0:
@@ -117,11 +116,11 @@ def test_gradients_are_slopes_of_distances(body, settings):
             step = np.zeros(len(q))
             step[joint] = 1e-6
             update(body.chain, q + step, motion.state.pose)
-            place(collision.shapes, motion.state.pose, collision._placed)
+            place(collision._shapes, motion.state.pose, collision._placed)
             for pair, before, gradient in listed:
                 way, on_a, on_b = np.zeros(3), np.zeros(3), np.zeros(3)
                 first, second = collision.pairs.first[pair], collision.pairs.second[pair]
-                after = distance(collision.shapes, collision._placed, first, second, way, on_a, on_b)
+                after = distance(collision._shapes, collision._placed, first, second, way, on_a, on_b)
                 if before > 0.004:
                     assert (after - before) / 1e-6 == pytest.approx(gradient[joint], abs=2e-3)
 
@@ -159,31 +158,6 @@ def test_the_guard_alone_keeps_links_apart_whatever_the_solver_says(body, settin
     assert motion.guarded > 20
     assert worst > settings.collision_distance - settings.collision_slack - 0.004
     assert worst < 0.03  # it did come near
-
-
-@pytest.mark.parametrize("name", ["unitree_g1", "ubtech_walker_s2", "agibot_g2"])
-def test_fingers_are_where_their_joints_put_them(name):
-    robot = humanoid_description.load(humanoid_description.find_config(name))
-    body = UpperBody(robot)
-    collision = SelfCollision(body.model, body.geometry, body.home, (body.limits.lower, body.limits.upper), 0.018)
-    model, geometry = robot.pinocchio(), robot.geometry()
-    data, geometry_data = model.createData(), pin.GeometryData(geometry)
-    rng = np.random.default_rng(7)
-    ranges = robot.limits(robot.joints)
-    bent = rng.uniform(ranges.lower, ranges.upper)
-    for joint in set(robot.joints) - set(robot.group(robot.config.hands["left"].group)) - set(body.joints):
-        bent[robot.index([joint])] = robot.home()[robot.index([joint])]
-    hand = robot.group(robot.config.hands["left"].group)
-    fingers = FingerShapes(robot, hand, collision)
-    collision.extend(fingers.extents)
-    fingers.bend(bent[robot.index(hand)], collision)
-    collision.reset(bent[robot.index(body.joints)])
-    pin.updateGeometryPlacements(model, data, geometry, geometry_data, bent)
-    assert fingers.extents
-    for shape in fingers.extents:
-        assert collision._placed.place[shape] == pytest.approx(geometry_data.oMg[shape].translation, abs=1e-9)
-        assert collision._placed.turned[shape] == pytest.approx(geometry_data.oMg[shape].rotation, abs=1e-9)
-        assert fingers.extents[shape] >= np.linalg.norm(collision.shapes.place[shape]) + collision.shapes.bound[shape]
 
 
 def test_a_lift_is_left_where_it_is():
