@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From episodes to data sets: export of three cameras, and the catalogue at the size of a centre."""
+"""From episodes to data sets: checks and what they find, export of three cameras, the catalogue at a centre's size."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pathlib import Path
 
 import av
 
+from bench.dataset_checks import checks
+from bench.dataset_defects import clean_episodes, run, table
 from bench.dataset_world import write_trial
 from bench.report import BenchError, Figure
 from humanoid_dataset.catalogue import GROUPS, Catalogue, Filter
@@ -32,7 +34,28 @@ _TRIES = 3  # other programs disturb: the best of so many counts
 
 def measure(seconds: float) -> dict[str, Figure]:
     """Figures of the area."""
-    return export() | catalogue()
+    return export() | catalogue() | checks() | defects()
+
+
+def defects() -> dict[str, Figure]:
+    """Recall on injected defects and false alarms on episodes that are whole; the table goes to the screen."""
+    cases, whole = run(clean_episodes(), tuning=False)
+    if not cases:
+        raise BenchError("found no episode that the checks pass, expected some to put defects into")
+    for row in table(cases):
+        print(f"{row['found']:4} of {row['cases']:<4} {row['defect']:44} {row['at']} by {', '.join(row['by'])}")
+    for case in cases:
+        if not case.found:
+            print(f"missed: {case.defect} {case.magnitude:g}, {case.robot}")
+    names = {case.defect for case in cases}
+    recall = {name: [case.found for case in cases if case.defect == name] for name in names}
+    return {
+        "injected defects found": Figure(100 * sum(case.found for case in cases) / len(cases)),
+        "injected defects, mean of the kinds": Figure(100 * sum(sum(f) / len(f) for f in recall.values()) / len(names)),
+        "whole episodes rejected": Figure(100 * sum(case.found for case in whole) / len(whole)),
+        "whole episodes judged": Figure(len(whole)),
+        "injected defects tried": Figure(len(cases)),
+    }
 
 
 def export() -> dict[str, Figure]:
@@ -163,3 +186,11 @@ def many_entries(count: int) -> Iterator[Entry]:
             checks=checks,
             labels=labels,
         )
+
+
+PARTS = {
+    "export": lambda seconds: export(),
+    "catalogue": lambda seconds: catalogue(),
+    "checks": lambda seconds: checks(),
+    "defects": lambda seconds: defects(),
+}

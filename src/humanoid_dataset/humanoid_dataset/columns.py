@@ -80,6 +80,21 @@ class Columns:
         part = np.ascontiguousarray(self.rows[:, offset : offset + kind.itemsize * count])
         return part.view(kind)
 
+    def finite(self, ends: tuple[str, ...]) -> np.ndarray:
+        """Whether all numbers of the fields whose paths end so are finite, (m,) bool: fields that touch at once."""
+        found = sorted(spot for path, spot in self.layout.fields.items() if path.endswith(ends))
+        joined: list[list[Any]] = []
+        for offset, kind, count in found:
+            if joined and joined[-1][1] == kind and joined[-1][0] + kind.itemsize * joined[-1][2] == offset:
+                joined[-1][2] += count
+            else:
+                joined.append([offset, kind, count])
+        good = np.ones(len(self), bool)
+        for offset, kind, count in joined:
+            part = np.ascontiguousarray(self.rows[:, offset : offset + kind.itemsize * count])
+            good &= np.isfinite(part.view(kind)).all(axis=1)
+        return good
+
     def column(self, path: str) -> np.ndarray:
         """Values of a field that is one number, (m,)."""
         return self.array(path)[:, 0]

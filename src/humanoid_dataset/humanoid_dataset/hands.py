@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from humanoid_core.config import read_yaml
 from humanoid_dataset.episode import Episode
 from humanoid_dataset.errors import EpisodeError
 from humanoid_dataset.proposals import Hand, Proposal, propose, together
 from humanoid_dataset.results import workspace_file
-from humanoid_dataset.robot import robot_facts
+from humanoid_dataset.robot import read_robot, robot_facts
 
 _QUIET = 1.0  # [s] at the beginning, in which nothing is held
 _SMOOTH = 0.2  # [s] of force
@@ -31,7 +30,7 @@ def _hands(episode: Episode) -> dict[str, Hand]:
     states = episode.joints("joint_states")
     if facts.kinematics is None or len(states.stamps) < 2 or not facts.name:
         raise EpisodeError(f"{episode.name}: found no robot_description or joint states, expected both")
-    data = read_yaml(workspace_file(f"robots/{facts.name}.yaml"))
+    data = read_robot(workspace_file(f"robots/{facts.name}.yaml"))
     start = int(episode.sidecar.get("start_ns", states.stamps[0]))
     period = float(np.median(np.diff(states.stamps))) * 1e-9
     rows = slice(None, None, max(1, round(_EVERY / period)))

@@ -30,11 +30,7 @@ def finite(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckRes
         if bad:
             faults[topic] = bad
     for topic, paths in _vector_topics(episode).items():
-        bad = 0
-        for part in episode.columns(topic):
-            kept = [path for path in part.layout.fields if path.endswith(paths)]
-            strange = [~np.isfinite(part.array(path)).all(axis=1) for path in kept]
-            bad += int(np.any(strange, axis=0).sum()) if strange else 0
+        bad = sum(int((~part.finite(paths)).sum()) for part in episode.columns(topic))
         if bad:
             faults[topic] = bad
     detail = ", ".join(f"{topic} {count}" for topic, count in faults.items())

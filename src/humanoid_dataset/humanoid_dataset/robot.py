@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +71,32 @@ def robot_facts(episode: Episode, robot_config: Path | str = "") -> RobotFacts:
     facts = _from_urdf(episode.urdf)
     models = [facts.kinematics.model if facts.kinematics else "", str(episode.sidecar.get("robot", ""))]
     path = Path(robot_config) if robot_config else next(filter(None, map(_config_of, models)), None)
-    return _with_config(facts, read_yaml(path), path) if path else facts
+    return _with_config(facts, read_robot(path), path) if path else facts
+
+
+def read_robot(path: Path) -> dict[str, Any]:
+    """A robot's configuration; one that did not change is read once.
+
+    Raises:
+        ConfigError: there is no such file, or it is no YAML.
+    """
+    return _read(path, path.stat().st_mtime_ns if path.exists() else 0)
+
+
+@lru_cache(maxsize=32)
+def _read(path: Path, _changed_ns: int) -> dict[str, Any]:
+    return read_yaml(path)
+
+
+@lru_cache(maxsize=32)
+def _kinematics(urdf: str) -> Kinematics:
+    return Kinematics(urdf)
 
 
 def _from_urdf(urdf: str) -> RobotFacts:
     if not urdf:
         return RobotFacts()
-    kinematics = Kinematics(urdf)
+    kinematics = _kinematics(urdf)
     moving = kinematics.moving
     return RobotFacts(
         kinematics=kinematics,

@@ -9,14 +9,14 @@ refused, or, within `missing` of the contract, the row repeats the one before an
 
 from __future__ import annotations
 
+import mmap
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from mcap.exceptions import McapError
-from mcap.reader import make_reader
 
+from humanoid_dataset import bag
 from humanoid_dataset.contract import Contract, Joints, named_joints
 from humanoid_dataset.entries import Entry, LabelEntry, read_entry
 from humanoid_dataset.errors import ExportError
@@ -78,23 +78,31 @@ def take(folder: Path, contract: Contract) -> Rows:
         HumanoidError: it cannot be read.
     """
     entry = read_entry(folder)
+    path = bag_of(folder)
     try:
-        with bag_of(folder).open("rb") as file:
-            reader = make_reader(file)
-            summary = reader.get_summary()
-            if summary is None:
-                raise ExportError(f"{folder}: found a bag without an index, expected a whole one (`recover` it first)")
-            types = {c.topic: summary.schemas[c.schema_id].name for c in summary.channels.values()}
-            topics = _topics(types, contract, folder)
-            names = {full: name for name, full in topics.items()}
-            whole = {name: types[full] != _RAW for name, full in topics.items()}
-            heads: dict[str, list[tuple[int, bytes]]] = {name: [] for name in topics}
-            for _, channel, message in reader.iter_messages(list(names)):
-                name = names[channel.topic]
-                data = message.data
-                heads[name].append((message.log_time, data if whole[name] else data[:_HEAD]))
-    except (McapError, OSError, struct.error) as error:
-        raise ExportError(f"{folder}: found {type(error).__name__} {error}, expected a whole bag") from error
+        found = bag.read_index(path)
+        types = {full: topic.type for full, topic in found.items()}
+        topics = _topics(types, contract, folder)
+        whole = {name: types[full] != _RAW for name, full in topics.items()}
+        heads: dict[str, list[tuple[int, bytes]]] = {}
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            for name, full in topics.items():
+                topic, unpacked = found[full], dict[int, bytes]()
+                heads[name] = [
+                    (
+                        at,
+                        bag.heavy_payload(data, topic, i, unpacked)
+                        if topic.heavy and whole[name]
+                        else topic.payload(i)[: None if whole[name] else _HEAD],
+                    )
+                    for i, at in enumerate(topic.received.tolist())
+                ]
+    except bag.Untrue as reason:
+        raise ExportError(
+            f"{folder}: found a bag without a true index ({reason}), expected a whole one (`recover` it first)"
+        ) from reason
+    except OSError as error:
+        raise ExportError(f"{folder}: found {error}, expected a bag that can be read") from error
     for name, full in topics.items():
         if len(heads[name]) < 2:
             raise ExportError(f"{folder}: found {len(heads[name])} messages of {full}, expected a stream")

@@ -21,7 +21,7 @@ def joint_order(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> Che
     """Each joint follows its own command: not that of another joint, nor its own with the other sign."""
     tracking = tracking_of(episode, limits)
     commanded, measured = _pairs(tracking)
-    if len(commanded) < 10:
+    if len(commanded) < 10 or not commanded.shape[1]:
         return CheckResult("joint_order", "not_assessed", detail="no joint both commanded and measured")
     floor = limits.senses.order_floor
     size = len(commanded)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def task_done(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> Check
     scene = episode.last("scene/objects")
     if scene is None:
         return CheckResult("task_done", "not_assessed", detail="no scene/objects")
-    verdict = task.judge(task.objects_of(scene), task.load(path).success)
+    verdict = task.judge(task.objects_of(scene), _task(path, path.stat().st_mtime_ns).success)
     if not verdict:
         return CheckResult("task_done", "not_applicable", detail="no object of the scene has a goal")
     left = sorted(name for name, at_goal in verdict.items() if not at_goal)
@@ -47,7 +48,7 @@ def labels(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckRes
     if not intervals:
         return CheckResult("labels", "not_applicable", detail="no intervals are labelled")
     path = _file(str(episode.sidecar.get("task", "")))
-    steps = task.load(path).steps if path else []
+    steps = _task(path, path.stat().st_mtime_ns).steps if path else []
     of_steps = {one.author for one in intervals if one.label in steps}  # others mark other things: a warning, a pause
     begin, end = episode.span
     slack = round(limits.timing.ends * 1e9)
@@ -67,6 +68,11 @@ def labels(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckRes
                 faults.append(f"{a.label} and {b.label} of {author or 'nobody'} overlap")
     detail = "; ".join(faults[:3]) or f"{len(intervals)} intervals"
     return at_most("labels", len(faults), 0, "labels", detail)
+
+
+@lru_cache(maxsize=64)
+def _task(path: Path, _changed_ns: int) -> task.Task:
+    return task.load(path)
 
 
 def _file(name: str) -> Path | None:

@@ -582,3 +582,10 @@ def test_failure_that_was_said_to_be_one_is_no_fault(verdict):
     found = verdict(Plan(placed=False, sidecar=lambda s: s | {"outcome": "failure"}))
     assert found.passed
     assert result(found, "task_done").status == "not_applicable"
+
+
+@pytest.mark.parametrize("topic", ["joint_states", "joint_commands", "sync/frame", HEAD])
+def test_whatever_topic_is_missing_there_is_a_verdict(verdict, topic):
+    found = verdict(Plan(defect=lose(topic)))
+    assert "topics" in failed(found)
+    assert len(found.results) == len(CHECKS)
