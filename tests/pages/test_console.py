@@ -78,7 +78,7 @@ def test_a_whole_trial_in_the_twin(cell, page: browsers.Browser, tmp_path: Path,
         recording = running.message(endpoints.RECORDER_STATUS, lambda m: m.state == EpisodeStatus.RECORDING)
         write(page, "#note", "first one")
         states = running.collect(endpoints.JOINT_STATES)
-        running.until(lambda: len(states) > 1000, "two seconds of joint states")
+        running.until(lambda: len(states) > 100, "joint states while it is recorded")
         page.wait(lambda: page.key("f") or page.run(STEP) != "recording", "the key ends the episode")
         verdict = running.message(endpoints.CONSOLE_VERDICT, lambda m: m.name == recording.episode_id)
         page.until(f"{STEP} == 'verdict'", 120.0)
