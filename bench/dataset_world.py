@@ -33,6 +33,7 @@ def write_trial(
     size: tuple[int, int] = (640, 480),
     rate: float = 500.0,
     lost: tuple[str, float, float] | None = None,
+    fewer: float = 0.0,
 ) -> Path:
     """Write an episode of a G1 whose joint i is at sin(t + i) and whose pictures carry their number.
 
@@ -43,6 +44,7 @@ def write_trial(
         size: Width and height of their pictures.
         rate: Of joint states and commands [Hz].
         lost: A topic's last part before `/color`, or joint topic, and from when until when it is silent [s].
+        fewer: Until when the last joints are not commanded [s].
     """
     folder.mkdir(parents=True)
     bag = folder / f"{folder.name}_0.mcap"
@@ -57,8 +59,9 @@ def write_trial(
         stamp = START + round(t * 1e9)
         positions = np.sin(t + np.arange(len(joints)))
         for i, topic in enumerate(("joint_states", "joint_commands")):
+            count = len(joints) - 4 if i and t < fewer else len(joints)
             if not silent(topic, t):
-                events.append((stamp + 400_000 + i, topic, joint_state(stamp, joints, positions)))
+                events.append((stamp + 400_000 + i, topic, joint_state(stamp, joints[:count], positions[:count])))
     for c, camera in enumerate(cameras):
         pictures = _Pictures(size, c)
         for k in range(round(seconds * 30)):

@@ -103,6 +103,7 @@ def take(folder: Path, contract: Contract) -> Rows:
         ) from reason
     except OSError as error:
         raise ExportError(f"{folder}: found {error}, expected a bag that can be read") from error
+    heads["action"] = _settled(heads["action"])
     for name, full in topics.items():
         if len(heads[name]) < 2:
             raise ExportError(f"{folder}: found {len(heads[name])} messages of {full}, expected a stream")
@@ -113,6 +114,14 @@ def take(folder: Path, contract: Contract) -> Rows:
         recording.add(name, heads[name][i][1], at)
     batch = align(plan, recording, look_ahead=True)
     return _rows(entry, batch, heads, topics, contract, folder)
+
+
+def _settled(found: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """Joint messages from where they name the joints that the last one names: at first not all may be commanded."""
+    if not found:
+        return found
+    part = _part(found[-1][1])
+    return found[next(i for i, (_, payload) in enumerate(found) if payload[_HEAD : _HEAD + len(part)] == part) :]
 
 
 def _topics(types: dict[str, str], contract: Contract, folder: Path) -> dict[str, str]:
@@ -207,9 +216,9 @@ def _rows(
 
 def _vector(column: Column, found: list[tuple[int, bytes]], joints: Joints, robot: str, folder: Path) -> np.ndarray:
     """Positions of the contract's joints in all frames, (frames, joints)."""
-    names, end = _names(found[0][1])
-    part = found[0][1][_HEAD:end]
-    if any(payload[_HEAD:end] != part for _, payload in found):
+    names, _ = _names(found[0][1])
+    part = _part(found[0][1])
+    if any(payload[_HEAD : _HEAD + len(part)] != part for _, payload in found):
         raise ExportError(f"{folder}: found {joints.topic} with changing joints, expected the same in all messages")
     wanted, _ = named_joints(joints, robot)
     missing = [name for name in wanted if name not in names]
@@ -218,6 +227,11 @@ def _vector(column: Column, found: list[tuple[int, bytes]], joints: Joints, robo
             f"{folder}: found no {', '.join(missing[:4])} in {joints.topic}, expected the contract's joints"
         )
     return column.values[:, [names.index(name) for name in wanted]]
+
+
+def _part(payload: bytes) -> bytes:
+    """What names the joints in a serialized JointState."""
+    return payload[_HEAD : _names(payload)[1]]
 
 
 def _names(payload: bytes) -> tuple[list[str], int]:

@@ -145,6 +145,14 @@ def test_gaps_are_refused_or_told(contract, tmp_path):
     assert take(tmp_path / "late", contract).instants[0] >= START + 1_000_000_000
 
 
+def test_rows_begin_where_all_joints_are_commanded(contract, tmp_path):
+    """As after a planned motion, which leaves the hands alone."""
+    folder = write_trial(tmp_path / "few", 2.0, ("head",), SIZE, rate=200.0, fewer=0.5)
+    rows = take(folder, contract)
+    assert 500_000_000 <= rows.instants[0] - START <= 540_000_000
+    assert rows.valid.all()
+
+
 def test_frames_that_are_lost_fail_the_export(trials, contract, tmp_path, monkeypatch):
     encode = video.CameraVideo._encode
 
