@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
+import pinocchio
 from geometry_msgs.msg import PoseStamped
 from moveit.core.collision_detection import CollisionRequest, CollisionResult
 from moveit.core.planning_scene import PlanningScene
@@ -20,6 +21,7 @@ from humanoid_description import Robot
 from humanoid_interfaces.msg import SceneEvent, SceneObjects
 from humanoid_planning import scene as scene_objects
 from humanoid_planning.errors import PlanningRefused
+from humanoid_planning.moveit_config import planned_joints
 
 _OUTSIDE = 0.05  # [rad] a measured position may be so far outside its range; the plan starts at the end of the range
 _LOOKS = 25  # places along a motion where its clearance is measured
@@ -88,6 +90,7 @@ class MotionPlanner:
         self._held: set[str] = set()  # what is carried because of that
         self._places: dict[str, np.ndarray] = {}  # (3,) [m] in the base, by name
         self._palms = [hand.palm_frame for hand in robot.config.hands.values()]
+        self._standing = _not_moved(robot)  # feet and wheels are on the floor
         hands = {link for hand in robot.config.hands.values() for link in self._links_of(hand.group)}
         self._hands = hands | set(self._palms)
 
@@ -116,6 +119,8 @@ class MotionPlanner:
                 if item.name not in self._carried:
                     scene.apply_collision_object(scene_objects.collision_object(item, base_from_scene, self._frame))
             scene.apply_collision_object(scene_objects.floor(base_from_scene, self._frame))
+            for link in self._standing:
+                scene.allowed_collision_matrix.set_entry(link, scene_objects.FLOOR, True)
         self._objects = now
         self._places = {
             item.name: (base_from_scene @ scene_objects.matrix(item.pose))[:3, 3] for item in objects.objects
@@ -292,3 +297,10 @@ class MotionPlanner:
             scene.check_collision(request, result, trajectory[int(i)])
             nearest = min(nearest, result.distance)
         return nearest
+
+
+def _not_moved(robot: Robot) -> list[str]:
+    """Links that no planned joint moves."""
+    model, planned = robot.pinocchio(), set(planned_joints(robot))
+    frames = [frame for frame in model.frames if frame.type == pinocchio.BODY]
+    return [f.name for f in frames if not planned & {model.names[joint] for joint in model.supports[f.parentJoint]}]

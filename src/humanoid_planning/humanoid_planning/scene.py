@@ -65,7 +65,7 @@ def collision_object(item: SceneObject, base_from_scene: np.ndarray, frame: str)
 def floor(base_from_scene: np.ndarray, frame: str) -> CollisionObject:
     """The floor, a box under the origin of the scene."""
     item = SceneObject(name=FLOOR, category=FLOOR)
-    item.pose = convert.to_pose(np.array((0.0, 0.0, -0.5 * _FLOOR_SIZE[2] - 0.02)), np.array((0.0, 0.0, 0.0, 1.0)))
+    item.pose = convert.to_pose(np.array((0.0, 0.0, -0.5 * _FLOOR_SIZE[2])), np.array((0.0, 0.0, 0.0, 1.0)))
     item.size.x, item.size.y, item.size.z = _FLOOR_SIZE
     return collision_object(item, base_from_scene, frame)
 

@@ -127,6 +127,20 @@ def test_what_is_lifted_goes_with_the_nearest_palm_until_it_is_let_go(planner, m
         assert not planner.carried
 
 
+def test_the_floor_is_where_the_robot_stands_and_only_what_stands_may_touch_it(planner, moveit, robot):
+    base_from_scene = np.eye(4)
+    base_from_scene[2, 3] = -robot.config.base_height
+    message = scene.floor(base_from_scene, "pelvis")
+    top = message.pose.position.z + 0.5 * message.primitives[0].dimensions[2]
+    assert top == pytest.approx(-robot.config.base_height)
+    with moveit.get_planning_scene_monitor().read_only() as present:
+        allowed = {
+            link: present.allowed_collision_matrix.get_entry(link, scene.FLOOR)[0]
+            for link in ("left_ankle_roll_link", "pelvis", "torso_link", "left_wrist_yaw_link")
+        }
+    assert list(allowed.values()) == [True, True, False, False]
+
+
 def test_a_bin_is_open_and_stands_on_the_floor():
     parts = scene.boxes(item("bin", "bin", (0.0, 0.0, 0.73), (0.4, 0.3, 0.06)))
     under = parts[0]
