@@ -175,17 +175,9 @@ def _swap_joints(topic: str) -> Inject:
 
 def _mirror(episode: Spoilt, scene: Scene, which: float) -> None:
     """A joint and its twin on the other side, exchanged."""
-    names = episode.joints(COMMANDS).names
-    twins = [(a, b) for a in names for b in names if a < b and _other_side(a) == b]
-    twins = [pair for pair in twins if pair[0] not in scene.robot.fingers]
+    commanded = episode.joints(COMMANDS).names
+    twins = [pair for pair in zip(*scene.robot.arms.values()) if set(pair) <= set(commanded)]
     episode.joint(STATES, list(twins[int(which * len(twins))]), lambda at, values: values[:, ::-1])
-
-
-def _other_side(name: str) -> str:
-    for a, b in (("left", "right"), ("L_", "R_"), ("_l_", "_r_"), ("idx2", "idx6")):
-        if a in name:
-            return name.replace(a, b).replace("arm_l", "arm_r")
-    return ""
 
 
 def _flip(topic: str) -> Inject:
@@ -461,12 +453,13 @@ def judged(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> tuple[st
     return tuple(found)
 
 
-def run(episodes: list[Path], tuning: bool) -> tuple[list[Case], list[Case]]:
+def run(episodes: list[Path], tuning: bool, only: Sequence[int] = ()) -> tuple[list[Case], list[Case]]:
     """Give each episode each defect at each magnitude.
 
     Args:
         episodes: All; every second one is for tuning, the others for figures.
         tuning: Which of both.
+        only: Numbers of those to take; empty: all.
 
     Returns:
         A case for each defect; and one for each episode without any, where `found` is a false alarm.
@@ -476,6 +469,8 @@ def run(episodes: list[Path], tuning: bool) -> tuple[list[Case], list[Case]]:
     cases: list[Case] = []
     whole: list[Case] = []
     for number, folder in enumerate(chosen):
+        if only and number not in only:
+            continue
         clean = Episode.open(folder)
         robot = robot_facts(clean)
         by = judged(clean, limits, robot)
@@ -483,9 +478,10 @@ def run(episodes: list[Path], tuning: bool) -> tuple[list[Case], list[Case]]:
         print(f"[{number + 1}/{len(chosen)}] {folder.name} {robot.name}: {', '.join(by) or 'whole'}", flush=True)
         if by:
             continue  # what is wrong already cannot show whether a defect is found
+        done = len(cases)
         for defect in DEFECTS:
             for magnitude in defect.tuning if tuning else _turn(defect.figures, number):
-                seed = [number, len(cases), int(tuning)]
+                seed = [number, len(cases) - done, int(tuning)]
                 spoilt, scene = Spoilt.like(clean), Scene(robot, np.random.default_rng(seed))
                 spoilt.streams = clean.streams
                 defect.inject(spoilt, scene, magnitude)
@@ -495,6 +491,7 @@ def run(episodes: list[Path], tuning: bool) -> tuple[list[Case], list[Case]]:
             for share in tried if tuning else _turn(counted, number):
                 by = _damaged(folder, name, share, limits)
                 cases.append(Case(name, share, robot.name, bool(by), by))
+        print(f"    {sum(case.found for case in cases[done:])} of {len(cases) - done} defects found", flush=True)
     return cases, whole
 
 
