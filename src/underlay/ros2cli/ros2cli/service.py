@@ -15,7 +15,8 @@ def _call(args):
         client = node.create_client(service, args.service_name)
         if not client.wait_for_service(timeout_sec=0.3):
             print("waiting for service to become available...")
-            client.wait_for_service()
+            if not client.wait_for_service():
+                raise ExternalShutdownException
         print(f"requester: making request: {request!r}\n")
         future = client.call_async(request)
         rclpy.spin_until_future_complete(node, future)
