@@ -50,6 +50,9 @@ def labels(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckRes
     path = _file(str(episode.sidecar.get("task", "")))
     steps = _task(path, path.stat().st_mtime_ns).steps if path else []
     of_steps = {one.author for one in intervals if one.label in steps}  # others mark other things: a warning, a pause
+    intervals = [one for one in intervals if one.author in of_steps or not steps]
+    if not intervals:
+        return CheckResult("labels", "not_applicable", detail="no steps are labelled")
     begin, end = episode.span
     slack = round(limits.timing.ends * 1e9)
     faults = []
@@ -59,7 +62,7 @@ def labels(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckRes
             faults.append(f"{at} is not inside the episode")
         if one.end_ns <= one.start_ns:
             faults.append(f"{at} ends before it begins")
-        if one.author in of_steps and one.label not in steps:
+        if steps and one.label not in steps:
             faults.append(f"{at} is no step of the task")
     for author, note in {(one.author, one.note) for one in intervals}:
         own = [one for one in intervals if (one.author, one.note) == (author, note)]
