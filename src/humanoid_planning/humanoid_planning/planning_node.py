@@ -47,7 +47,8 @@ class PlanningNode(Node):
         self._planning_time = ros.required(self, "planning_time", "Longest time for a plan [s]", 0.05, 60.0, kind=float)
         parameters["plan_request_params"]["planning_time"] = self._planning_time
         # State
-        self._planner = MotionPlanner(MoveItPy("moveit", self.get_namespace(), config_dict=parameters), self._robot)
+        self._moveit = MoveItPy("moveit", self.get_namespace(), config_dict=parameters)
+        self._planner = MotionPlanner(self._moveit, self._robot)
         self._objects: bytes | None = None
         self._odometry: bytes | None = None
         self._busy: Any = None  # handle of the goal at work
@@ -174,10 +175,11 @@ class PlanningNode(Node):
         return future
 
     def destroy_node(self) -> None:
-        """A plan is waited for: a thread inside OMPL or coal must not outlive the interpreter."""
+        """A plan and MoveIt's own node are waited for: no thread inside a library may outlive the interpreter."""
         self._planner.stop()
         if self._worker is not None:
             self._worker.join(2.0 * self._planning_time)
+        self._moveit.shutdown()
         super().destroy_node()
 
     def _on_timer(self) -> None:
