@@ -31,7 +31,7 @@ def check(*words: str) -> tuple[int, dict[str, Any]]:
 
 
 def test_a_twin_is_ready_and_its_stop_stops(robot):
-    status, rows = check("--press")
+    status, rows = check("--press", "--wait", "120")  # at most, on a busy machine
     assert {name: row["found"] for name, row in rows.items() if row["status"] == "red"} == {}
     assert status == 0
     assert rows["stop button"]["status"] == "green"

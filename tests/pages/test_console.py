@@ -54,6 +54,7 @@ def page(tmp_path: Path) -> Iterator[browsers.Browser]:
         yield page
 
 
+@pytest.mark.skipif("HUMANOID_TRIAL" not in os.environ, reason="takes minutes: HUMANOID_TRIAL=1 runs it")
 def test_a_whole_trial_in_the_twin(cell, page: browsers.Browser, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setitem(os.environ, "ROS_HOME", str(tmp_path / "ros"))
     arguments = {"scene": "parcel_sorting", "console": "true", "console_port": 0, "out": tmp_path / "episodes"}

@@ -151,7 +151,8 @@ def test_waiting_for_a_service_ends_with_a_signal(ros2, number):
         assert process.stdout.readline() == "waiting for service to become available...\n"
         process.send_signal(number)
         assert process.communicate(timeout=30) == ("", "")
-        assert process.returncode == number
+        # ROS may shut down before Python tells of SIGINT; the command then ends as by SIGTERM, as upstream's does.
+        assert process.returncode in (number, signal.SIGTERM)
     finally:
         process.kill()
         process.communicate()
