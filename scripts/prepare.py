@@ -102,7 +102,7 @@ def environment() -> None:
         return
     python = build_tools()
     packages = sum(line[0].isalpha() for line in LOCK.read_text().splitlines() if line)
-    say(f"making {VENV.name} with {python} and {packages} packages (first run: some minutes, 1.5 GB)")
+    say(f"making {VENV.name} with {python} and {packages} packages (first run: some minutes, 2 GB)")
     if not (VENV / "bin" / "python").exists():
         subprocess.run([python, "-m", "venv", str(VENV)], check=True)
     pip = [

@@ -12,6 +12,7 @@ import coal
 import numpy as np
 import pinocchio as pin
 
+from humanoid_core.errors import HumanoidError
 from humanoid_description import Robot
 from humanoid_teleop.compiled import compiled
 
@@ -228,4 +229,6 @@ def _core(form: coal.ShapeBase) -> tuple[np.ndarray, float]:
     if isinstance(form, coal.Box):
         radius = float(min(form.halfSide))
         return np.asarray(form.halfSide) - radius, radius
-    raise NotImplementedError(f"a finger whose last link is a {type(form).__name__}")
+    raise HumanoidError(
+        f"a finger's last link: found a {type(form).__name__}, expected a ball, capsule, cylinder or box"
+    )
