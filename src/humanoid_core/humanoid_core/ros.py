@@ -14,7 +14,8 @@ import rclpy
 import yaml
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-from rclpy.clock import Clock, ClockType
+from rclpy.clock import Clock, ClockType, JumpHandle, JumpThreshold
+from rclpy.duration import Duration
 from rclpy.exceptions import InvalidParameterValueException
 from rclpy.executors import ExternalShutdownException
 from rclpy.experimental import EventsExecutor
@@ -214,6 +215,15 @@ def client(node: Node, endpoint: Endpoint) -> Any:
 def steady_clock() -> Clock:
     """A clock that never jumps, for watchdogs and for timers that must run while simulated time stands still."""
     return Clock(clock_type=ClockType.STEADY_TIME)
+
+
+def on_time_back(node: Node, callback: Callable[[], None]) -> JumpHandle:
+    """Call `callback` when ROS time goes back by over a second, as where a simulator is started again.
+
+    It is called for as long as the handle that is returned is kept.
+    """
+    threshold = JumpThreshold(min_forward=None, min_backward=Duration(seconds=-1.0), on_clock_change=False)
+    return node.get_clock().create_jump_callback(threshold, post_callback=lambda _: callback())
 
 
 # --- diagnostics ---

@@ -62,6 +62,18 @@ def lock_holders(locks: str) -> dict[int, int]:
     return {int(inode): int(pid) for pid, inode in _LOCK.findall(locks)}
 
 
+def largest(owned: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """Largest segment [bytes] of each process, from pairs of process and size.
+
+    Where discovery is limited to this machine, rmw_fastrtps adds a transport with a small segment to the profile's;
+    messages travel in the profile's.
+    """
+    sizes: dict[int, int] = {}
+    for pid, size in owned:
+        sizes[pid] = max(size, sizes.get(pid, 0))
+    return sizes
+
+
 def process_half(gid: Iterable[int]) -> int:
     """Low 16 bits of the id of the process that an endpoint of Fast DDS is in."""
     (half,) = struct.unpack_from("<H", bytes(gid), 4)
@@ -108,10 +120,11 @@ def look(rmw: str, publishers: Mapping[str, Iterable[Iterable[int]]]) -> list[st
         for half in {process_half(gid) for gid in gids}:
             topics.setdefault(half, []).append(topic)
     holders = lock_holders(Path("/proc/locks").read_text())
-    segments = []
-    for path, size in mapped_segments(Path("/proc/self/maps").read_text()).items():
-        pid = holders.get(_inode(f"{path}_el"), 0)
-        segments.append(Segment(size, pid, tuple(sorted(topics.get(pid & 0xFFFF, ())))))
+    owned = [
+        (holders.get(_inode(f"{path}_el"), 0), size)
+        for path, size in mapped_segments(Path("/proc/self/maps").read_text()).items()
+    ]
+    segments = [Segment(size, pid, tuple(sorted(topics.get(pid & 0xFFFF, ())))) for pid, size in largest(owned).items()]
     status = os.statvfs("/dev/shm")
     return causes(segments, status.f_bavail * status.f_frsize, process_name)
 

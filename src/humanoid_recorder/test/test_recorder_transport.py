@@ -17,7 +17,16 @@ from recording_rig import SECOND, make, traffic
 from std_msgs.msg import String
 
 from humanoid_recorder.settings import Request
-from humanoid_recorder.transport_check import SMALL, Segment, causes, lock_holders, look, mapped_segments, process_half
+from humanoid_recorder.transport_check import (
+    SMALL,
+    Segment,
+    causes,
+    largest,
+    lock_holders,
+    look,
+    mapped_segments,
+    process_half,
+)
 
 ROOT = Path(__file__).parents[3]
 MAPS = """\
@@ -39,6 +48,7 @@ def test_segments_and_their_owners_are_read_from_the_kernel() -> None:
     sizes = mapped_segments(MAPS)
     assert sizes == {"/dev/shm/fastrtps_95cf1a4643b846fe": 70258688, "/dev/shm/fastrtps_1d46e14bdefc786a": 548864}
     assert lock_holders(LOCKS) == {5310375: 23084}
+    assert largest([(7, 70255136), (8, 549408), (7, 549408)]) == {7: 70255136, 8: 549408}
     assert process_half(bytes.fromhex("010f78fd1e5c08210000000000001303")) == 23582
 
 

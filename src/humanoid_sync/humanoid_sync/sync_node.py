@@ -99,8 +99,9 @@ class SyncNode(Node):
         level = ros.Diagnostics.WARN if status.warnings else ros.Diagnostics.OK
         values = messages.key_values(status)
         self._diagnostics.update(level, "; ".join(status.warnings) or "all streams on time", **values)
-        for remark in self._remarks.update(warnings, now.nanoseconds):
-            self._annotations.publish(messages.annotation(remark))
+        if now.nanoseconds:  # else simulated time has not begun
+            for remark in self._remarks.update(warnings, now.nanoseconds):
+                self._annotations.publish(messages.annotation(remark))
         self._ticks += 1
         if self._ticks % _SAVE_EVERY == 0:
             self._save()

@@ -30,6 +30,7 @@ class HandheldNode(Node):
         # State
         self._person = HandheldPerson(load_map(_mapping(device)), stale)
         self._last_stamp = 0
+        self._time_back = ros.on_time_back(self, self._begin_anew)
         # Outputs before inputs
         self._frames = ros.publisher(self, endpoints.OPERATOR_FRAME)
         self._diagnostics = ros.Diagnostics(self)
@@ -51,6 +52,9 @@ class HandheldNode(Node):
 
     def _joy_taker(self, side: str) -> Callable[[Joy], None]:
         return lambda message: self._person.joy(side, list(message.axes), list(message.buttons))
+
+    def _begin_anew(self) -> None:
+        self._last_stamp = 0
 
     def _publish(self, stamp: int) -> None:
         self._last_stamp = stamp

@@ -41,6 +41,7 @@ class JoystickNode(Node):
         self._joystick = Joystick(load_gamepad(_file(gamepad)), stale, (aside, up))
         self._sequence = 0
         self._last_stamp = 0
+        self._time_back = ros.on_time_back(self, self._begin_anew)
         # Outputs before inputs
         self._velocities = ros.publisher(self, endpoints.CMD_VEL_TARGETS.at(source="teleop"))
         self._frames = ros.publisher(self, endpoints.OPERATOR_FRAME) if role == OPERATOR else None
@@ -73,6 +74,9 @@ class JoystickNode(Node):
     def _say(self, answer: Future) -> None:
         response = answer.result()
         self.get_logger().info(f"limiter: {response.message}" if response else "limiter: no answer")
+
+    def _begin_anew(self) -> None:
+        self._last_stamp = 0
 
     def _on_timer(self) -> None:
         motion = self._joystick.motion(time.monotonic())

@@ -47,6 +47,7 @@ class MocapNode(Node):
         self._person = LivePerson(_mapping(source, skeleton), source.protocol)
         self._engaged = False
         self._last_stamp = self._last_arrival = 0
+        self._time_back = ros.on_time_back(self, self._begin_anew)
         # Outputs before inputs
         self._frames = ros.publisher(self, endpoints.OPERATOR_FRAME)
         self._clocks = ros.publisher(self, endpoints.CLOCK_SAMPLE.at(stream=endpoints.OPERATOR_FRAME.name))
@@ -62,6 +63,9 @@ class MocapNode(Node):
         """End the receiver, then the node."""
         self._receiver.stop()
         super().destroy_node()
+
+    def _begin_anew(self) -> None:
+        self._last_stamp, self._engaged = 0, False
 
     def _take(self, sample: Sample, measured: int, clock_known: bool) -> None:
         arrival = self._last_arrival = time.time_ns()

@@ -47,6 +47,7 @@ class MotionPlayerNode(Node):
         self._idle = Place(0.0, False, "ready")
         self._sequence = 0
         self._last_stamp = 0
+        self._time_back = ros.on_time_back(self, self._begin_anew)
         # Outputs before inputs
         self._frames = ros.publisher(self, endpoints.OPERATOR_FRAME)
         self._traces = ros.publisher(self, endpoints.TRACE) if trace else None
@@ -66,6 +67,9 @@ class MotionPlayerNode(Node):
         response.message = "" if response.success else "not playing"
         self._waiting, self._started = False, None
         return response
+
+    def _begin_anew(self) -> None:
+        self._last_stamp, self._started = 0, None
 
     def _on_timer(self) -> None:
         stamp = self.get_clock().now().nanoseconds

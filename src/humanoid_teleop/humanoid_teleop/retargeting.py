@@ -157,6 +157,11 @@ class Retargeter:
         return HOLDING if HOLDING in states else READY
 
     @property
+    def must_release(self) -> bool:
+        """Whether the person holds a dead-man that counts only once it was let go of, as after a restart."""
+        return any(arm.wanted and not arm.released and arm.follower.state == IDLE for arm in self._arms.values())
+
+    @property
     def arm_states(self) -> dict[str, str]:
         """IDLE, FOLLOWING or HOLDING by side."""
         return {side: arm.follower.state for side, arm in self._arms.items()}

@@ -17,6 +17,7 @@ from humanoid_core import convert, endpoints, ros
 from humanoid_core.errors import HumanoidError
 from humanoid_interfaces.msg import BodyError, OperatorFrame, StageTrace, TeleopStatus
 from humanoid_teleop import operator_messages, retargeting
+from humanoid_teleop.calibration import OperatorCalibration
 from humanoid_teleop.pacing import Pacer
 from humanoid_teleop.quality import reasons
 from humanoid_teleop.retargeting import Retargeter
@@ -37,6 +38,7 @@ MESSAGES = {
     retargeting.ENGAGED: "following",
     retargeting.HOLDING: "tracking lost: let go of the dead-man and hold it again",
 }
+HELD_BEFORE = "the dead-man was held before the robot was ready: let go of it and hold it again"
 
 
 class RetargetingNode(Node):
@@ -58,12 +60,10 @@ class RetargetingNode(Node):
         robot = humanoid_description.load(robot_config, urdf)
         settings = Settings(**values)
         retargeting.warm_up(robot, settings)
-        self._retargeter = Retargeter(robot, settings)
-        self._pacer = Pacer(round(1e9 / rate))
-        self._frame_stamp: int | None = None  # of the newest frame, its own [ns]
-        self._frame_arrival = 0  # the same, when it came, ROS time [ns]
+        self._robot, self._settings, self._rate = robot, settings, rate
+        self._begin(None)
+        self._time_back = ros.on_time_back(self, lambda: self._begin(self._retargeter.calibration))
         self._solve_time = 0.0
-        self._guarded = 0  # steps, at the last status
         body = self._retargeter.body
         self._arm_joints = {
             side: [body.joints[index] for index in (*body.waist, *arm.joints)] for side, arm in body.arms.items()
@@ -82,6 +82,14 @@ class RetargetingNode(Node):
         gc.collect()
         gc.freeze()
 
+    def _begin(self, calibration: OperatorCalibration | None) -> None:
+        """Know nothing but the person, as at the start."""
+        self._retargeter = Retargeter(self._robot, self._settings, calibration)
+        self._pacer = Pacer(round(1e9 / self._rate))
+        self._frame_stamp: int | None = None  # of the newest frame, its own [ns]
+        self._frame_arrival = 0  # the same, when it came, ROS time [ns]
+        self._guarded = 0  # steps, at the last status
+
     def _on_joint_states(self, message: JointState) -> None:
         self._measured = dict(zip(message.name, message.position))
         retargeter = self._retargeter
@@ -95,14 +103,16 @@ class RetargetingNode(Node):
             self.get_logger().error(f"cannot start: {reason}", throttle_duration_sec=1.0)
 
     def _on_frame(self, message: OperatorFrame) -> None:
-        received = time.time_ns()
+        received, now = time.time_ns(), self.get_clock().now().nanoseconds
+        if not now:  # simulated time has not begun here: how old the frame is cannot be told
+            return
         frame = operator_messages.from_message(message)
         try:
             self._retargeter.update(frame)
         except HumanoidError as reason:
             self.get_logger().error(f"frame {frame.sequence} refused: {reason}", throttle_duration_sec=1.0)
             return
-        self._frame_stamp, self._frame_arrival = frame.stamp, self.get_clock().now().nanoseconds
+        self._frame_stamp, self._frame_arrival = frame.stamp, now
         if self._pacer.frame(frame.stamp) and self._retargeter.started:
             self._step(frame.stamp)
         if self._traces is not None:
@@ -133,11 +143,12 @@ class RetargetingNode(Node):
         retargeter, now = self._retargeter, self.get_clock().now().nanoseconds
         state, counts, errors = retargeter.state, retargeter.counts, retargeter.errors
         guarded, self._guarded = counts.guarded_steps > self._guarded, counts.guarded_steps
+        said = HELD_BEFORE if state == retargeting.READY and retargeter.must_release else MESSAGES[state]
         why = reasons(errors, retargeter.at_limit, retargeter.fast, retargeter.closest, guarded, self._arm_joints)
         distance, link_a, link_b = retargeter.closest
         message = TeleopStatus(
             state=STATES[state],
-            message=f"{MESSAGES[state]}{'. ' if why else ''}{why}",
+            message=f"{said}{'. ' if why else ''}{why}",
             source=retargeter.source,
             scale=retargeter.scale,
             errors=[
@@ -163,9 +174,7 @@ class RetargetingNode(Node):
         message.header.stamp = convert.to_stamp(now)
         self._status.publish(message)
         level = ros.Diagnostics.WARN if state == retargeting.HOLDING else ros.Diagnostics.OK
-        self._diagnostics.update(
-            level, MESSAGES[state], **dataclasses.asdict(counts), solve_time=f"{self._solve_time:.6f}"
-        )
+        self._diagnostics.update(level, said, **dataclasses.asdict(counts), solve_time=f"{self._solve_time:.6f}")
 
 
 def main() -> None:

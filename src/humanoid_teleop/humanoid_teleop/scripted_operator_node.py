@@ -56,6 +56,7 @@ class ScriptedOperatorNode(Node):
         self._waiting = autostart  # for the first look at the scene
         self._reported = self._operator.state
         self._last_stamp = 0
+        self._time_back = ros.on_time_back(self, self._begin_anew)
         # Outputs before inputs
         self._frames = ros.publisher(self, endpoints.OPERATOR_FRAME)
         self._annotations = ros.publisher(self, endpoints.ANNOTATIONS)
@@ -87,6 +88,10 @@ class ScriptedOperatorNode(Node):
         response.message = "" if response.success else "not at it"
         self._operator.stop()
         return response
+
+    def _begin_anew(self) -> None:
+        self._operator.stop()
+        self._last_stamp = 0
 
     def _on_timer(self) -> None:
         stamp = self.get_clock().now().nanoseconds

@@ -55,6 +55,7 @@ class WebxrNode(Node):
         # State
         self._session = HeadsetSession(build(SessionSettings, {"grip_to_wrist": grip, "oldest": oldest}, "webxr"))
         self._last_stamp = 0
+        self._time_back = ros.on_time_back(self, self._begin_anew)
         self._last_arrival = 0
         self._frames_before = self._count = 0
         # Outputs before inputs
@@ -96,6 +97,9 @@ class WebxrNode(Node):
         """An operator takes the controls."""
         self._session.connect()
         self.get_logger().info("an operator takes the controls")
+
+    def _begin_anew(self) -> None:
+        self._last_stamp = 0
 
     def packet(self, data: bytes, arrival: int, clock: Estimate | None) -> None:
         """Publish the frame of a packet."""

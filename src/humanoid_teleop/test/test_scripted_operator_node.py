@@ -116,6 +116,21 @@ def test_person_is_there_before_the_start_and_lets_the_robot_be(stage: Stage) ->
     assert stamps == sorted(set(stamps))
 
 
+def test_it_goes_on_where_time_goes_back(stage: Stage) -> None:
+    stage.show(0.8)
+    stage.now = 100 * 10**9
+    stage.pass_time(0.2)
+    assert stage.ask(endpoints.OPERATOR_START).success
+    stage.pass_time(0.2)
+    stage.now = 10**9  # the simulator was started again
+    stage.frames.clear()
+    stage._clock.publish(Clock(clock=convert.to_stamp(stage.now)))
+    stage.until(lambda: stage.person.get_clock().now().nanoseconds == stage.now)
+    stage.pass_time(0.2)
+    assert convert.stamp_ns(stage.frames[-1].header.stamp) < 2 * 10**9
+    assert stage.ask(endpoints.OPERATOR_START).success  # nobody is at it any more
+
+
 def test_started_it_engages_and_labels_its_steps(stage: Stage) -> None:
     stage.show(place=0.83)
     stage.pass_time(0.1)

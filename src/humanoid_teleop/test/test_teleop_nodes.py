@@ -19,7 +19,7 @@ from humanoid_core.errors import ConfigError, HumanoidError
 from humanoid_teleop import operator_messages
 from humanoid_teleop.motion_player_node import MotionPlayerNode
 from humanoid_teleop.operator import TRACKED, Hand
-from humanoid_teleop.retargeting_node import RetargetingNode
+from humanoid_teleop.retargeting_node import HELD_BEFORE, RetargetingNode
 
 STEP = 4_000_000  # [ns]
 
@@ -233,6 +233,43 @@ def test_frames_become_targets_with_the_frames_stamps(make_bench, retargeting_ar
     assert all(math.isfinite(error.position) for error in status.errors)
     assert status.frames_lost == 0
     assert convert.stamp_ns(traces[-1].source_stamp) == sent[-1]
+
+
+def test_time_that_goes_back_begins_anew_with_the_same_person(make_bench, retargeting_arguments, robot, person):
+    bench = make_bench(retargeting_arguments, RetargetingNode)
+    targets = bench.listen(endpoints.JOINT_TARGETS.at(source="teleop"))
+    statuses = bench.listen(endpoints.TELEOP_STATUS)
+    frames = ros.publisher(bench.probe, endpoints.OPERATOR_FRAME)
+    states = ros.publisher(bench.probe, endpoints.JOINT_STATES)
+    bench.until(lambda: frames.get_subscription_count() and states.get_subscription_count(), advance=True)
+    sequence = 0
+
+    def until_state(wanted: str, held: bool) -> None:
+        nonlocal sequence
+        person.engaged = {"left": held, "right": held}
+        for _ in range(2000):
+            if statuses and statuses[-1].message.startswith(wanted):
+                return
+            sequence += 1
+            states.publish(convert.joint_state(convert.to_stamp(bench.now), robot.joints, robot.home()))
+            frames.publish(operator_messages.to_message(person.frame(bench.now, sequence)))
+            bench.tick()
+        raise AssertionError(f"{wanted}: found {statuses[-1].message}")
+
+    until_state("hold the dead-man", held=False)
+    until_state("following", held=True)
+    scale = statuses[-1].scale
+    bench.tick()
+    bench.now = 2 * STEP  # the simulator was started again
+    statuses.clear()
+    bench.clock.publish(Clock(clock=convert.to_stamp(bench.now)))
+    bench.until(lambda: bench.node.get_clock().now().nanoseconds == bench.now)
+    targets.clear()
+    until_state(HELD_BEFORE, held=True)
+    assert statuses[-1].scale == scale
+    until_state("hold the dead-man", held=False)
+    until_state("following", held=True)
+    assert convert.stamp_ns(targets[-1].header.stamp) <= bench.now
 
 
 def test_a_setting_out_of_range_is_refused(make_bench, retargeting_arguments, robot):

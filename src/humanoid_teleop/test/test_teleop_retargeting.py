@@ -120,8 +120,10 @@ def test_a_dead_man_held_from_the_start_engages_nothing(robot, settings, person)
     session = Session(robot, settings, person)
     session.run(30, sway)
     assert session.retargeter.arm_states == {side: IDLE for side in SIDES}
+    assert session.retargeter.must_release
     person.engaged = {side: False for side in SIDES}
     session.run(1)
+    assert not session.retargeter.must_release
     session.engage()
     session.run(1)
     assert session.retargeter.arm_states == {side: FOLLOWING for side in SIDES}
