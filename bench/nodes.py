@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import sys
 import time
-from array import array
 
 import numpy as np
 from rclpy.node import Node
-from sensor_msgs.msg import JointState
 
 from bench import motion
 from humanoid_core import convert, endpoints, ros
+from humanoid_core.taps import Inbox
 from humanoid_description import load
 from humanoid_interfaces.msg import OperatorFrame, OperatorHand, StageTrace
+from humanoid_safety.command_message import CommandSerializer
+from humanoid_safety.gate import Command
+from humanoid_safety.joint_state_reader import JointStateReader
 from humanoid_teleop import operator_messages
 
 
@@ -57,7 +59,7 @@ class TargetsNode(Node):
         limits = robot.limits(joints)
         self._middle = np.clip(robot.home()[robot.index(joints)], limits.lower + 0.1, limits.upper - 0.1)
         self._frame = OperatorFrame(left_hand=OperatorHand(engaged=True))
-        self._message = JointState(name=list(joints))
+        self._joints, self._serializer = list(joints), CommandSerializer()
         self._targets = ros.publisher(self, endpoints.JOINT_TARGETS.at(source="teleop"))
         self._frames = ros.publisher(self, endpoints.OPERATOR_FRAME)
         self.create_timer(1.0 / rate, self._on_timer, clock=ros.steady_clock())
@@ -65,10 +67,10 @@ class TargetsNode(Node):
     def _on_timer(self) -> None:
         now = time.time_ns()
         position = self._middle + 0.1 * np.sin(2.0 * (now % 10**12) * 1e-9 + np.arange(len(self._middle)))
-        self._message.header.stamp = self._frame.header.stamp = convert.to_stamp(now)
-        self._message.position = array("d", position.tobytes())
+        self._frame.header.stamp = convert.to_stamp(now)
         self._frames.publish(self._frame)
-        self._targets.publish(self._message)
+        command = Command(now, self._joints, position, np.zeros_like(position), "", ())
+        self._targets.publish(self._serializer.serialize(command))
 
 
 class RobotNode(Node):
@@ -83,21 +85,20 @@ class RobotNode(Node):
         self._q[robot.index(joints)] = np.clip(self._q[robot.index(joints)], limits.lower + 0.1, limits.upper - 0.1)
         self._robot, self._index = robot, np.zeros(0, dtype=int)
         self._names: list[str] = []
-        zeros = array("d", bytes(8 * len(self._q)))
-        self._message = JointState(name=list(robot.joints), velocity=zeros, effort=zeros)
+        self._joints, self._serializer = list(robot.joints), CommandSerializer()
         self._states = ros.publisher(self, endpoints.JOINT_STATES)
-        ros.subscribe(self, endpoints.JOINT_COMMANDS, self._on_commands, depth=1)
+        self._take_commands = Inbox(self).add(endpoints.JOINT_COMMANDS, depth=1)
+        self._commands = JointStateReader("joint_commands")
         self.create_timer(1.0 / robot.config.joint_state_rate, self._on_timer, clock=ros.steady_clock())
 
-    def _on_commands(self, message: JointState) -> None:
-        if message.name != self._names:
-            self._names, self._index = list(message.name), self._robot.index(message.name)
-        self._q[self._index] = message.position
-
     def _on_timer(self) -> None:
-        self._message.header.stamp = convert.to_stamp(time.time_ns())
-        self._message.position = array("d", self._q.tobytes())
-        self._states.publish(self._message)
+        for message in self._take_commands():
+            _, names, position = self._commands.read(message)
+            if names != self._names:
+                self._names, self._index = names, self._robot.index(names)
+            self._q[self._index] = position
+        states = Command(time.time_ns(), self._joints, self._q, np.zeros_like(self._q), "", ())
+        self._states.publish(self._serializer.serialize(states))
 
 
 NODES = {"operator": OperatorNode, "targets": TargetsNode, "robot": RobotNode}

@@ -42,10 +42,15 @@ class BalanceWatch:
         self._data = self._model.createData()
         self._places = dict(zip(robot.joints, robot.index(robot.joints).tolist()))
         self._q = robot.home()
-        self._corners = []
-        for shape in collision_shapes(robot.urdf):
-            for corner in _corners(shape.kind, [float(value) for value in shape.size]):
-                self._corners.append((robot.frame_id(shape.link), (shape.link_from_shape @ [*corner, 1.0])[:3]))
+        shapes = collision_shapes(robot.urdf)
+        self._frames = [robot.frame_id(shape.link) for shape in shapes]
+        self._corners = np.array(  # of each shape in its link's frame (n, 8, 3)
+            [
+                _corners(shape.kind, [float(value) for value in shape.size]) @ shape.link_from_shape[:3, :3].T
+                + shape.link_from_shape[:3, 3]
+                for shape in shapes
+            ]
+        )
 
     def look(self, names: Sequence[str], position: Sequence[float]) -> Balance:
         """At measured joints: their names and positions [rad]."""
@@ -56,7 +61,9 @@ class BalanceWatch:
             return Balance(float("nan"), np.zeros(3), np.zeros((0, 3)))
         centre = np.array(pinocchio.centerOfMass(self._model, self._data, self._q))
         pinocchio.updateFramePlacements(self._model, self._data)
-        corners = np.array([self._data.oMf[frame].act(at) for frame, at in self._corners])
+        links = [self._data.oMf[frame] for frame in self._frames]
+        rotations, places = np.array([link.rotation for link in links]), np.array([link.translation for link in links])
+        corners = (self._corners @ rotations.transpose(0, 2, 1) + places[:, None, :]).reshape(-1, 3)
         ground = corners[:, 2].min()
         polygon = _hull(corners[corners[:, 2] < ground + _TOUCHING][:, :2])
         standing = np.column_stack([polygon, np.full(len(polygon), ground)])
