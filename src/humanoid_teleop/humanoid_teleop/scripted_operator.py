@@ -67,7 +67,7 @@ class Settings:
     tremor: float = _setting("Of the hands, standard deviation [m]", 0.0, 0.02)
     opening: float = _setting("Between palm and parcel while reaching and after letting go [m]", 0.0, 0.2)
     force: float = _setting("Each palm pushes on a parcel with this, by what the robot's arms yield [N]", 1.0, 500.0)
-    inset: float = _setting("Of the middle of the palm from the parcel's near edge [m]", -0.1, 0.2)
+    inset: float = _setting("Of the middle of the palm from the parcel's near edge, at least [m]", -0.1, 0.2)
     grip_depth: float = _setting("Of the middle of the palm under the parcel's top [m]", -0.1, 0.2)
     lift: float = _setting("Between the table and a lifted parcel [m]", 0.01, 0.5)
     clearance: float = _setting("Between a carried parcel, or a hand, and what it passes over [m]", 0.0, 0.3)
@@ -311,8 +311,15 @@ class ScriptedOperator:
         depth, width, height = item.size
         middle = rotations.matrix(about_z(-turn)) @ position
         middle = middle + np.array((0.0, 0.0, 0.5 * height - settings.grip_depth))
-        middle = middle - (0.5 * depth - settings.inset) * np.array((math.cos(skew), math.sin(skew), 0.0))
+        middle = middle - self._short_of_centre(depth) * np.array((math.cos(skew), math.sin(skew), 0.0))
         return Posture(turn, middle, skew, 0.5 * width)
+
+    def _short_of_centre(self, depth: float) -> float:
+        """From the middle of the palms to the centre of a parcel, along its depth [m].
+
+        No more than the length of what touches: held by a fingertip farther off, a parcel would turn about it and slip.
+        """
+        return min(0.5 * depth - self._settings.inset, self._hands.touch)
 
     def _take(self, parcel: ObjectState, objects: Sequence[ObjectState]) -> None:
         settings, name = self._settings, parcel.name
@@ -337,7 +344,7 @@ class ScriptedOperator:
         # From the palms down to the parcel's bottom, as it hangs now.
         below = here.middle[2] - (parcel.position[2] - 0.5 * parcel.size[2])
         target = dataclasses.replace(self._facing(dataclasses.replace(parcel, position=goal.position)), skew=0.0)
-        reach = float(np.hypot(*self._hands.from_axis(goal.position)[:2])) - (0.5 * parcel.size[0] - settings.inset)
+        reach = float(np.hypot(*self._hands.from_axis(goal.position)[:2])) - self._short_of_centre(parcel.size[0])
         rim = goal.position[2] + 0.5 * goal.size[2]
         passed = [
             item.position[2] + 0.5 * item.size[2]
@@ -378,6 +385,7 @@ class RobotHands:
         half_shoulders: Half the distance between the shoulders [m].
         measures: The robot as a worker.
         under: From the middle of the palm down to the lowest part of the hand [m].
+        touch: Length along the fingers of what touches a parcel [m].
         stiffness: With which a palm held at home resists being pushed outwards [N/m].
         turning: How far such a palm turns its fingers outwards, over how far it is pushed [rad/m].
         rest: The home pose.
@@ -396,6 +404,7 @@ class RobotHands:
         self._palm = {side: self.measures.palms[side].position for side in SIDES}
         self._wrist_from_operator = {side: body.arms[side].wrist_from_operator for side in SIDES}
         self.under = max(palm.under for palm in self.measures.palms.values())
+        self.touch = min(float(palm.size[0]) for palm in self.measures.palms.values())
         yielding = 1.0 / np.array([config.joints[joint].kp for joint in body.joints])
         compliance, turned, at_home = 0.0, 0.0, {}
         for side in SIDES:
