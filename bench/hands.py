@@ -29,7 +29,7 @@ from bench.hands_sets import RATE, HandMotion, hand_motion
 from bench.report import BenchError, Figure
 from bench.rig import REPOSITORY
 from humanoid_description import Robot, load
-from humanoid_teleop.hands import HandRetargeter
+from humanoid_teleop.hands.retargeter import HandRetargeter
 from humanoid_teleop.operator import TRACKED, Hand
 from humanoid_teleop.settings import load_settings
 

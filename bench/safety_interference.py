@@ -19,8 +19,8 @@ from humanoid_safety import referee
 from humanoid_safety.body_referee import BodyReferee
 from humanoid_safety.gate import SafetyGate
 from humanoid_safety.robot_limits import fingers
-from humanoid_teleop.replay_motion_stream import Source, read
-from humanoid_teleop.replay_motion_track import retarget
+from humanoid_teleop.replay.stream import Source, read
+from humanoid_teleop.replay.track import retarget
 from humanoid_teleop.settings import load_settings
 
 CLIPS = ("wave_hello", "zombie", "cmu_02_06_scoop_lift")

@@ -23,9 +23,9 @@ import pinocchio as pin
 
 from humanoid_core import rotations
 from humanoid_description import Robot
-from humanoid_teleop.calibration import OperatorCalibration
+from humanoid_teleop.arms.upper_body import UpperBody
 from humanoid_teleop.operator import SIDES, TRACKED, OperatorFrame
-from humanoid_teleop.upper_body import UpperBody
+from humanoid_teleop.person.calibration import OperatorCalibration
 
 RATE = 90.0  # [Hz]
 NAMES = ("reach", "fast", "overreach", "noisy", "cross", "delayed")

@@ -18,10 +18,10 @@ from scipy.spatial.transform import Rotation
 from bench import teleop_referee
 from bench.report import Figure
 from humanoid_description import Robot
-from humanoid_teleop.motion import OperatorMotion
 from humanoid_teleop.operator import BODY_PARTS, PART_INDEX, TRACKED
-from humanoid_teleop.whole_body import WholeBody, WholeMotion
-from humanoid_teleop.whole_body_targets import WholeTargets
+from humanoid_teleop.recordings.motion import OperatorMotion
+from humanoid_teleop.whole_body.retargeter import WholeBody, WholeMotion
+from humanoid_teleop.whole_body.targets import WholeTargets
 
 RATE = 30.0  # [Hz]
 REPEATS = 3

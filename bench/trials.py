@@ -18,9 +18,9 @@ from humanoid_robots.readings import EventReading, ObjectsReading
 from humanoid_robots.scene import Scene
 from humanoid_robots.settings import load_settings
 from humanoid_robots.twin import Twin
-from humanoid_teleop import scripted_operator
+from humanoid_teleop.devices import scripted_operator
+from humanoid_teleop.devices.scripted_operator import RUNNING, ScriptedOperator
 from humanoid_teleop.retargeting import Retargeter
-from humanoid_teleop.scripted_operator import RUNNING, ScriptedOperator
 from humanoid_teleop.settings import load_settings as load_retargeting
 
 LONGEST = 90.0  # simulated time of a trial [s]

@@ -29,7 +29,7 @@ setup(
             "keyboard = humanoid_teleop.keyboard_node:main",
             "leader = humanoid_teleop.leader_node:main",
             "mocap = humanoid_teleop.mocap_node:main",
-            "replay_motion = humanoid_teleop.replay_motion:main",
+            "replay_motion = humanoid_teleop.replay.command:main",
             "policy = humanoid_teleop.policy_node:main",
             "quality = humanoid_teleop.quality_node:main",
             "retargeting = humanoid_teleop.retargeting_node:main",

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from rclpy.node import Node
@@ -16,24 +14,19 @@ from std_srvs.srv import SetBool, Trigger
 
 import humanoid_description
 from humanoid_core import convert, endpoints, ros
-from humanoid_core.errors import HumanoidError
-from humanoid_core.taps import Inbox
 from humanoid_interfaces.msg import RobotStatus, StageTrace
 from humanoid_interfaces.srv import SelectSource
 from humanoid_safety.base_shell import BaseShell
 from humanoid_safety.command_message import CommandSerializer
-from humanoid_safety.dead_man import engaged
 from humanoid_safety.gate import Command, SafetyGate
 from humanoid_safety.grid import StepGrid
-from humanoid_safety.joint_state_reader import Joints, JointStateReader
+from humanoid_safety.intake import Intake
 from humanoid_safety.lift_gate import LiftGate
 from humanoid_safety.parameters import body_settings, gate_settings, surroundings
 from humanoid_safety.reports import Reports
 from humanoid_safety.robot_limits import allowed_deviation, bodies, commanded_limits, other_joints
 from humanoid_safety.states import State
 from humanoid_safety.status_messages import command_status
-
-_LOOK = 0.008  # [s] joint states are looked at about 100 times a second: watchdogs and take-overs need no more
 
 
 class SafetyNode(Node):
@@ -50,7 +43,7 @@ class SafetyNode(Node):
         deviation = ros.required(
             self, "deviation", "Allowed difference of measured and commanded [rad]", 0.01, kind=float
         )
-        self._traces = ros.required(self, "trace", "Publish when a target was first used", kind=bool)
+        traces = ros.required(self, "trace", "Publish when a target was first used", kind=bool)
         # State
         limits = commanded_limits(robot)
         body = bodies(robot, surroundings(self), body_settings(self))
@@ -60,24 +53,13 @@ class SafetyNode(Node):
         self._gate = SafetyGate(limits, other_joints(robot), allowed_deviation(robot, deviation), settings, body, lift)
         self._grid = StepGrid(self._gate.period_ns, settings.late_steps)
         self._serializer = CommandSerializer()
-        self._seen = Joints(0, [], np.zeros(0))  # joint states looked at last
-        self._looked = 0.0  # when joint states were looked for last, steady
-        self._complained = 0.0  # when something was refused aloud, steady
         self._reported: tuple[State, str] | None = None
-        self._received: dict[int, int] = {}  # stamp of a target -> when it came, system clock; only while tracing
         # Outputs before inputs
         self._commands = ros.publisher(self, endpoints.JOINT_COMMANDS)
         self._command_status = ros.publisher(self, endpoints.COMMAND_STATUS)
-        self._trace = ros.publisher(self, endpoints.TRACE) if self._traces else None
+        self._trace = ros.publisher(self, endpoints.TRACE) if traces else None
         self._reports = Reports(self, robot, self._gate)
-        self._inbox = Inbox(self)
-        self._take_targets = {
-            source.name: self._inbox.add(endpoints.JOINT_TARGETS.at(source=source.name)) for source in settings.sources
-        }
-        self._take_frames = self._inbox.add(endpoints.OPERATOR_FRAME)
-        self._take_joint_states = self._inbox.add(endpoints.JOINT_STATES, depth=1, reliable=False)
-        self._read_targets = {source: JointStateReader(f"joint_targets/{source}") for source in self._take_targets}
-        self._read_joint_states = JointStateReader("joint_states")
+        self._intake = Intake(self, self._gate, [source.name for source in settings.sources], traces)
         ros.subscribe(self, endpoints.SAFETY_HEARTBEAT, lambda _: self._gate.heartbeat(time.monotonic()), depth=1)
         ros.subscribe(self, endpoints.ROBOT_STATUS, self._on_robot_status)
         ros.subscribe(self, endpoints.TIME_SCALE, self._on_time_scale)
@@ -104,47 +86,6 @@ class SafetyNode(Node):
 
     def _now_ns(self) -> int:
         return self.get_clock().now().nanoseconds
-
-    def _take(self, now: int, steady: float) -> None:
-        """What has come since the last time. Asking costs: who does not command is asked 100 times a second."""
-        look = steady - self._looked > _LOOK
-        for frame in self._take_frames():
-            self._try(self._on_operator, frame, steady)
-        for source, take in self._take_targets.items():
-            if look or source == self._gate.arbiter.active:
-                for targets in take():
-                    self._try(self._on_targets, source, targets, now, steady)
-        if look:
-            self._looked = steady
-            for joint_states in self._take_joint_states():
-                self._try(self._on_joint_states, joint_states, steady)
-
-    def _try(self, take: Callable[..., None], *arguments: Any) -> None:
-        """Nothing that anybody sends ends this node."""
-        try:
-            take(*arguments)
-        except HumanoidError as reason:
-            self._complain(f"refused: {reason}", steady=time.monotonic())
-
-    def _complain(self, text: str, steady: float) -> None:
-        if steady - self._complained > 1.0:  # the logger's own throttle costs 0.2 ms a call
-            self._complained = steady
-            self.get_logger().warning(text)
-
-    def _on_operator(self, frame: bytes, steady: float) -> None:
-        self._gate.operator(engaged(frame), steady)
-
-    def _on_targets(self, source: str, message: bytes, now: int, steady: float) -> None:
-        stamp, names, position = self._read_targets[source].read(message)
-        refusal = self._gate.targets(source, names, position, stamp, now, steady)
-        if refusal:
-            self._complain(f"{source}: {refusal}", steady)
-        elif self._traces:
-            self._received[stamp] = time.time_ns()
-
-    def _on_joint_states(self, message: bytes, steady: float) -> None:
-        self._seen = self._read_joint_states.read(message)
-        self._gate.joint_state(self._seen.names, self._seen.position, steady)
 
     def _on_robot_status(self, message: RobotStatus) -> None:
         faults = list(message.faults) or ([message.message] if message.mode == RobotStatus.FAULT else [])
@@ -179,8 +120,8 @@ class SafetyNode(Node):
     # --- outputs ---
     def _on_timer(self) -> None:
         now, steady = self._now_ns(), time.monotonic()
-        self._take(now, steady)
         due = self._grid.due(now)
+        self._intake.take(bool(due), now, steady)
         for step_ns in due:
             command = self._gate.step(step_ns, steady)
             if command is not None:
@@ -199,19 +140,20 @@ class SafetyNode(Node):
             self._publish_trace(self._trace, command)
 
     def _publish_trace(self, topic: Publisher, command: Command) -> None:
+        received = self._intake.received
         for stamp_ns in command.fresh:
             trace = StageTrace(stage="safety", source_stamp=convert.to_stamp(stamp_ns))
-            trace.received = convert.to_stamp(self._received.get(stamp_ns, 0))
+            trace.received = convert.to_stamp(received.get(stamp_ns, 0))
             trace.header.stamp = convert.to_stamp(time.time_ns())
             topic.publish(trace)
-            self._received = {stamp: came for stamp, came in self._received.items() if stamp > stamp_ns}
+        self._intake.forget(max(command.fresh, default=0))
 
     def destroy_node(self) -> None:
-        self._inbox.close()
+        self._intake.close()
         super().destroy_node()
 
     def _report(self) -> None:
-        state = self._reports.publish(self._seen)
+        state = self._reports.publish(self._intake.seen)
         self._reported = (state, self._gate.arbiter.active)
 
     def _report_sources(self) -> None:

@@ -23,7 +23,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def _cache() -> Path:
     """A folder of its own for each state of the sources: numba notices changes of a function's own file only."""
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    for source in sorted(Path(__file__).parent.rglob("*.py")):
         text = source.read_bytes()
         if b"@compiled" in text:
             digest.update(text)

@@ -8,7 +8,7 @@ import threading
 from rclpy.node import Node
 
 from humanoid_core import convert, endpoints, ros
-from humanoid_teleop.dynamixel import BusError, DynamixelBus
+from humanoid_teleop.devices.dynamixel import BusError, DynamixelBus
 
 RETRY = 1.0  # [s]
 

@@ -15,7 +15,7 @@ from std_srvs.srv import Trigger
 from humanoid_core import convert, endpoints, ros
 from humanoid_description.sources import share_folders
 from humanoid_teleop import operator_messages
-from humanoid_teleop.handheld import HandheldPerson, load_map
+from humanoid_teleop.devices.handheld import HandheldPerson, load_map
 from humanoid_teleop.operator import SIDES
 
 

@@ -17,7 +17,7 @@ from humanoid_core.errors import ConfigError, MessageError
 from humanoid_description.sources import share_folders
 from humanoid_interfaces.msg import OperatorFrame
 from humanoid_teleop import operator_messages
-from humanoid_teleop.joystick import Joystick, Motion, load_gamepad
+from humanoid_teleop.devices.joystick import Joystick, Motion, load_gamepad
 
 # What the joystick is: the operator's only device; a second one for base and lift; the sticks that the first one has.
 OPERATOR, BESIDE, STICKS = ROLES = ("operator", "beside", "sticks")

@@ -10,7 +10,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import Joy
 
 from humanoid_core import endpoints, ros
-from humanoid_teleop.keyboard import HELP, Keyboard, Terminal, keys
+from humanoid_teleop.devices.keyboard import HELP, Keyboard, Terminal, keys
 
 
 class KeyboardNode(Node):

@@ -14,7 +14,7 @@ import humanoid_description
 from humanoid_core import convert, endpoints, ros
 from humanoid_core.errors import MessageError
 from humanoid_teleop import operator_messages
-from humanoid_teleop.leader import Leader, load_leader, load_offsets, save_offsets
+from humanoid_teleop.devices.leader import Leader, load_leader, load_offsets, save_offsets
 from humanoid_teleop.operator import SIDES, OperatorFrame
 
 SOURCE = "leader"

@@ -12,11 +12,11 @@ from std_srvs.srv import Trigger
 from humanoid_core import config, convert, endpoints, ros
 from humanoid_interfaces.msg import ClockSample, StageTrace
 from humanoid_teleop import operator_messages
-from humanoid_teleop.bvh import read_bvh
 from humanoid_teleop.mocap.receiver import Receiver, Source
 from humanoid_teleop.mocap.segments import LivePerson, Sample
-from humanoid_teleop.motion import SkeletonMap, choose_skeleton, load_skeletons, skeletons_folder, unit_of
-from humanoid_teleop.recorded_operator import stream_mapping
+from humanoid_teleop.recordings.bvh import read_bvh
+from humanoid_teleop.recordings.motion import SkeletonMap, choose_skeleton, load_skeletons, skeletons_folder, unit_of
+from humanoid_teleop.recordings.recorded_operator import stream_mapping
 
 
 class MocapNode(Node):

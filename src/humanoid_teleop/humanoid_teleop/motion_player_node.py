@@ -11,8 +11,9 @@ from std_srvs.srv import Trigger
 
 from humanoid_core import convert, endpoints, ros
 from humanoid_interfaces.msg import StageTrace
-from humanoid_teleop import operator_messages, recorded_operator
-from humanoid_teleop.playback import Place, Playback
+from humanoid_teleop import operator_messages
+from humanoid_teleop.recordings import recorded_operator
+from humanoid_teleop.recordings.playback import Place, Playback
 
 
 class MotionPlayerNode(Node):

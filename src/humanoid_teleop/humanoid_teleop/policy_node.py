@@ -8,7 +8,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from humanoid_core import convert, endpoints, ros
 from humanoid_core.errors import MessageError
-from humanoid_teleop.action_chunks import ActionStream, chunk
+from humanoid_teleop.devices.action_chunks import ActionStream, chunk
 
 
 class PolicyNode(Node):

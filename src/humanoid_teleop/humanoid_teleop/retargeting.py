@@ -21,17 +21,17 @@ import numpy as np
 from humanoid_core import rotations
 from humanoid_core.errors import HumanoidError
 from humanoid_description import Robot
-from humanoid_teleop.arm_tasks import SHOULDER, WRIST, turned_target
-from humanoid_teleop.calibration import OperatorCalibration, calibrate
-from humanoid_teleop.filtering import BAD, JUMPED, FrameGate
-from humanoid_teleop.follower import FOLLOWING, HOLDING, IDLE, PoseFollower, Target
-from humanoid_teleop.hands import HandRetargeter
-from humanoid_teleop.limits import JointLimits
-from humanoid_teleop.mapping import BodyMapping
+from humanoid_teleop.arms.arm_tasks import SHOULDER, WRIST, turned_target
+from humanoid_teleop.arms.limits import JointLimits
+from humanoid_teleop.arms.stepper import Stepper
+from humanoid_teleop.arms.upper_body import UpperBody
+from humanoid_teleop.hands.retargeter import HandRetargeter
 from humanoid_teleop.operator import PART_INDEX, SIDES, OperatorFrame
+from humanoid_teleop.person.calibration import OperatorCalibration, calibrate
+from humanoid_teleop.person.filtering import BAD, JUMPED, FrameGate
+from humanoid_teleop.person.follower import FOLLOWING, HOLDING, IDLE, PoseFollower, Target
+from humanoid_teleop.person.mapping import BodyMapping
 from humanoid_teleop.settings import Settings
-from humanoid_teleop.stepper import Stepper
-from humanoid_teleop.upper_body import UpperBody
 
 REST_RATE = 3.0  # [rad/s] at most, when the chest is lost or found
 SOFT_START = 0.1  # [s] in which a newly engaged hand takes over the person's speed

@@ -17,8 +17,8 @@ from humanoid_core import convert, endpoints, ros
 from humanoid_core.errors import HumanoidError
 from humanoid_interfaces.msg import BodyError, OperatorFrame, StageTrace, TeleopStatus
 from humanoid_teleop import operator_messages, retargeting
-from humanoid_teleop.calibration import OperatorCalibration
 from humanoid_teleop.pacing import Pacer
+from humanoid_teleop.person.calibration import OperatorCalibration
 from humanoid_teleop.quality import reasons
 from humanoid_teleop.retargeting import Retargeter
 from humanoid_teleop.settings import Settings

@@ -16,7 +16,7 @@ from humanoid_core import convert, endpoints, ros, task
 from humanoid_core.task import ObjectState
 from humanoid_interfaces.msg import Annotation, SceneObjects, StageTrace
 from humanoid_teleop import operator_messages
-from humanoid_teleop.scripted_operator import DONE, GIVEN_UP, RUNNING, ScriptedOperator, Settings
+from humanoid_teleop.devices.scripted_operator import DONE, GIVEN_UP, RUNNING, ScriptedOperator, Settings
 
 _OUTCOMES = {DONE: "done", GIVEN_UP: "given_up"}
 

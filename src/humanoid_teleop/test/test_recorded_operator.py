@@ -10,9 +10,9 @@ import pytest
 import webvr_recording
 
 from humanoid_core.errors import ConfigError, MessageError
-from humanoid_teleop import recorded_operator
 from humanoid_teleop.operator import OperatorFrame
-from humanoid_teleop.recorded_operator import RecordedOperator
+from humanoid_teleop.recordings import recorded_operator
+from humanoid_teleop.recordings.recorded_operator import RecordedOperator
 
 SETTINGS = (
     "Format Version,1.23,Take Name,reach,Capture Frame Rate,120.0,Export Frame Rate,120.0,Total Exported Frames,3,"

@@ -21,10 +21,12 @@ from std_msgs.msg import String
 import humanoid_description
 from humanoid_core import convert
 from humanoid_core.errors import HumanoidError
-from humanoid_teleop import recorded_operator, replay_motion, replay_motion_measures
-from humanoid_teleop import replay_motion_stream as stream
 from humanoid_teleop.operator import SIDES, Hand, OperatorFrame
-from humanoid_teleop.replay_motion_track import retarget
+from humanoid_teleop.recordings import recorded_operator
+from humanoid_teleop.replay import command as replay_motion
+from humanoid_teleop.replay import measures as replay_motion_measures
+from humanoid_teleop.replay import stream
+from humanoid_teleop.replay.track import retarget
 from humanoid_teleop.retargeting import Retargeter
 
 START, PERIOD = 5_000_000_000, 16_666_667  # [ns]

@@ -11,11 +11,8 @@ import pytest
 import humanoid_description
 from humanoid_core import config, rotations, task
 from humanoid_core.task import ObjectState
-from humanoid_teleop import scripted_operator
-from humanoid_teleop.calibration import FOREARM, HALF_SHOULDERS, UPPER_ARM, calibrate
-from humanoid_teleop.mapping import BodyMapping
-from humanoid_teleop.operator import SIDES, TRACKED, OperatorFrame
-from humanoid_teleop.scripted_operator import (
+from humanoid_teleop.devices import scripted_operator
+from humanoid_teleop.devices.scripted_operator import (
     DONE,
     GIVEN_UP,
     IDLE,
@@ -25,6 +22,9 @@ from humanoid_teleop.scripted_operator import (
     Settings,
     minimum_jerk,
 )
+from humanoid_teleop.operator import SIDES, TRACKED, OperatorFrame
+from humanoid_teleop.person.calibration import FOREARM, HALF_SHOULDERS, UPPER_ARM, calibrate
+from humanoid_teleop.person.mapping import BodyMapping
 
 ROOT = Path(__file__).parents[3]
 RATE = 90.0

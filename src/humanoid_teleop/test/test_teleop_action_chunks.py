@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from humanoid_core.errors import MessageError
-from humanoid_teleop.action_chunks import ActionStream, chunk
+from humanoid_teleop.devices.action_chunks import ActionStream, chunk
 
 MS = 1_000_000
 BLEND, PATIENCE = 0.1, 0.05

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from humanoid_teleop.bvh import BvhError, parse_bvh, read_bvh
+from humanoid_teleop.recordings.bvh import BvhError, parse_bvh, read_bvh
 
 ARM = """HIERARCHY
 ROOT hip

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from humanoid_core import rotations
-from humanoid_teleop.calibration import CalibrationError, about_z, calibrate, yaw
-from humanoid_teleop.mapping import BodyMapping
 from humanoid_teleop.operator import SIDES, TRACKED
+from humanoid_teleop.person.calibration import CalibrationError, about_z, calibrate, yaw
+from humanoid_teleop.person.mapping import BodyMapping
 
 ARM, HALF_SHOULDERS = 0.54, 0.19  # of the person in conftest.py [m]
 REACH, HALF = 0.375, 0.143  # of a robot [m]

@@ -11,12 +11,12 @@ import pytest
 
 import humanoid_description
 from humanoid_core import rotations
-from humanoid_teleop import arm_solver, stepper
-from humanoid_teleop.collision import MOST_ROWS, SelfCollision
-from humanoid_teleop.distances import distance, place, placed_of, shapes_of
-from humanoid_teleop.kinematics import chain_of, column, pose_of, update
-from humanoid_teleop.stepper import Stepper
-from humanoid_teleop.upper_body import UpperBody
+from humanoid_teleop.arms import arm_solver, stepper
+from humanoid_teleop.arms.collision import MOST_ROWS, SelfCollision
+from humanoid_teleop.arms.distances import distance, place, placed_of, shapes_of
+from humanoid_teleop.arms.kinematics import chain_of, column, pose_of, update
+from humanoid_teleop.arms.stepper import Stepper
+from humanoid_teleop.arms.upper_body import UpperBody
 
 
 @pytest.fixture(scope="module")

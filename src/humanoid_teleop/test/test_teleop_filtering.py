@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from humanoid_core import rotations
-from humanoid_teleop.filtering import BAD, GOOD, JUMPED, STANDSTILL, FrameGate, PoseFilter
-from humanoid_teleop.follower import PoseFollower
 from humanoid_teleop.operator import LOST, PART_INDEX, TRACKED, OperatorFrame
 from humanoid_teleop.pacing import Pacer
-from humanoid_teleop.playback import Playback
+from humanoid_teleop.person.filtering import BAD, GOOD, JUMPED, STANDSTILL, FrameGate, PoseFilter
+from humanoid_teleop.person.follower import PoseFollower
+from humanoid_teleop.recordings.playback import Playback
 
 STILL = np.array([0.0, 0.0, 0.0, 1.0])
 

@@ -10,7 +10,7 @@ import pytest
 
 from humanoid_core import rotations
 from humanoid_core.errors import ConfigError
-from humanoid_teleop.handheld import HandheldPerson, load_map
+from humanoid_teleop.devices.handheld import HandheldPerson, load_map
 from humanoid_teleop.operator import OperatorFrame
 
 FILE = Path(__file__).parents[3] / "config/devices/openxr_controllers.yaml"

@@ -14,9 +14,10 @@ import pytest
 import humanoid_description
 from humanoid_core import rotations
 from humanoid_description import Robot
-from humanoid_teleop import hands_person, hands_solver
-from humanoid_teleop.hands import HandRetargeter
-from humanoid_teleop.hands_model import HandModel, fingertips
+from humanoid_teleop.hands import person as hands_person
+from humanoid_teleop.hands import solver as hands_solver
+from humanoid_teleop.hands.model import HandModel, fingertips
+from humanoid_teleop.hands.retargeter import HandRetargeter
 from humanoid_teleop.operator import SIDES, TRACKED, WEBXR_JOINTS, Hand
 
 DT = 0.004

@@ -20,9 +20,9 @@ from sensor_msgs.msg import Joy
 import humanoid_description
 from humanoid_core import endpoints, ros, rotations
 from humanoid_core.errors import ConfigError, MessageError
-from humanoid_teleop.joystick import Joystick, load_gamepad
+from humanoid_teleop.devices.joystick import Joystick, load_gamepad
+from humanoid_teleop.devices.keyboard import HELD, MOVES, STOP, Keyboard, KeyboardError, Terminal, keys
 from humanoid_teleop.joystick_node import JoystickNode
-from humanoid_teleop.keyboard import HELD, MOVES, STOP, Keyboard, KeyboardError, Terminal, keys
 from humanoid_teleop.retargeting import Retargeter
 
 GAMEPADS = Path(__file__).parents[3] / "config/gamepads"

@@ -17,8 +17,8 @@ import pytest
 import humanoid_description
 from humanoid_core.errors import ConfigError, MessageError
 from humanoid_description import Robot
-from humanoid_teleop.dynamixel import BusError, DynamixelBus
-from humanoid_teleop.leader import Leader, load_leader, load_offsets, save_offsets
+from humanoid_teleop.devices.dynamixel import BusError, DynamixelBus
+from humanoid_teleop.devices.leader import Leader, load_leader, load_offsets, save_offsets
 
 ROOT = Path(__file__).parents[3]
 MAPPING = ROOT / "config/leaders/unitree_g1_dynamixel.yaml"

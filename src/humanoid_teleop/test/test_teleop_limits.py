@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from humanoid_teleop.follower import homing
-from humanoid_teleop.limits import JointLimits, braking_velocity, velocity_box
+from humanoid_teleop.arms.limits import JointLimits, braking_velocity, velocity_box
+from humanoid_teleop.person.follower import homing
 
 ONE = JointLimits(np.array([-1.0]), np.array([1.5]), np.array([6.0]), np.array([40.0]))
 TICKS = st.floats(2e-4, 2e-2)

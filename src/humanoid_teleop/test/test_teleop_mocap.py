@@ -21,7 +21,7 @@ from humanoid_teleop.mocap.mvn import MvnReader
 from humanoid_teleop.mocap.natnet import NatNetReader
 from humanoid_teleop.mocap.receiver import Receiver, ReceiverError, Source
 from humanoid_teleop.mocap.segments import LivePerson, Sample, Segment, StreamError
-from humanoid_teleop.motion import SkeletonMap
+from humanoid_teleop.recordings.motion import SkeletonMap
 
 STREAMS = Path(__file__).parents[3] / "config/motions/streams"
 IDENTITY = (0.0, 0.0, 0.0, 1.0)

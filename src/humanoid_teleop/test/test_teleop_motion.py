@@ -8,9 +8,16 @@ import pytest
 
 from humanoid_core import rotations
 from humanoid_core.errors import ConfigError
-from humanoid_teleop.bvh import Bvh, parse_bvh, read_bvh
-from humanoid_teleop.motion import PartMap, SkeletonMap, choose_skeleton, load_skeletons, mirrored, operator_motion
 from humanoid_teleop.operator import LOST, PART_INDEX, TRACKED
+from humanoid_teleop.recordings.bvh import Bvh, parse_bvh, read_bvh
+from humanoid_teleop.recordings.motion import (
+    PartMap,
+    SkeletonMap,
+    choose_skeleton,
+    load_skeletons,
+    mirrored,
+    operator_motion,
+)
 
 # y up, faces z, in centimetres, on a floor 20 cm over the file's zero; the left arm points to x at rest.
 FIGURE = """HIERARCHY

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from humanoid_core import rotations
 from humanoid_core.errors import HumanoidError
 from humanoid_teleop import retargeting
-from humanoid_teleop.arm_tasks import ELBOW, WRIST
-from humanoid_teleop.follower import FOLLOWING, HOLDING, IDLE
-from humanoid_teleop.motion import mirrored
+from humanoid_teleop.arms.arm_tasks import ELBOW, WRIST
 from humanoid_teleop.operator import SIDES
+from humanoid_teleop.person.follower import FOLLOWING, HOLDING, IDLE
+from humanoid_teleop.recordings.motion import mirrored
 from humanoid_teleop.retargeting import Retargeter
 
 FRAME = 11_000_000  # [ns]

@@ -7,8 +7,8 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
-from humanoid_teleop.whole_body import FASTEST, WholeBody, WholeMotion
-from humanoid_teleop.whole_body_targets import WholeRobot, WholeTargets
+from humanoid_teleop.whole_body.retargeter import FASTEST, WholeBody, WholeMotion
+from humanoid_teleop.whole_body.targets import WholeRobot, WholeTargets
 
 RATE = 60.0  # [Hz]
 SURE = 0.006  # [m] kept between links

@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 
 from humanoid_core import rotations
-from humanoid_teleop.bvh import Bvh
 from humanoid_teleop.mocap.segments import Sample, Segment, StreamError
+from humanoid_teleop.recordings.bvh import Bvh
 
 PORT = 7001
 

@@ -13,9 +13,9 @@ from typing import Literal, Protocol
 
 from humanoid_core.errors import HumanoidError
 from humanoid_core.two_way import TwoWayClock
-from humanoid_teleop.bvh import read_bvh
 from humanoid_teleop.mocap import bvh_stream, mvn, natnet
 from humanoid_teleop.mocap.segments import Sample, StreamError
+from humanoid_teleop.recordings.bvh import read_bvh
 
 LARGEST = 65_535  # [bytes] of a UDP datagram
 ASK_PERIOD = 0.5  # [s]

@@ -9,8 +9,8 @@ import numpy as np
 
 from humanoid_core import rotations
 from humanoid_core.errors import HumanoidError
-from humanoid_teleop.motion import SkeletonMap, axes
 from humanoid_teleop.operator import LOST, TRACKED, Hand, OperatorFrame
+from humanoid_teleop.recordings.motion import SkeletonMap, axes
 
 
 class StreamError(HumanoidError):

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from humanoid_teleop.collision import Links, watch
+from humanoid_teleop.arms.collision import Links, watch
+from humanoid_teleop.arms.kinematics import Chain, Frame, Pose, column, locate, update
 from humanoid_teleop.compiled import between, compiled, exp, multiply, norm, normalise, to_matrix, to_quaternion
-from humanoid_teleop.kinematics import Chain, Frame, Pose, column, locate, update
 
 DAMPING = 1e-3  # squared weight of joint motion, against 1 m
 STANDING = 10.0  # times as much weighs a foot that stands

@@ -10,9 +10,9 @@ import pinocchio as pin
 
 from humanoid_core.errors import ConfigError
 from humanoid_description import Robot
-from humanoid_teleop.arm_tasks import ArmFrames
-from humanoid_teleop.kinematics import Frame, chain_of, frame_of
-from humanoid_teleop.limits import JointLimits
+from humanoid_teleop.arms.arm_tasks import ArmFrames
+from humanoid_teleop.arms.kinematics import Frame, chain_of, frame_of
+from humanoid_teleop.arms.limits import JointLimits
 from humanoid_teleop.operator import SIDES
 
 STRAIGHT_MARGIN = 0.05  # [rad] kept between the elbow and straight, where its bending direction would be lost

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from humanoid_core import config, rotations
-from humanoid_teleop.motion import axes
 from humanoid_teleop.operator import LOST, SIDES, TRACKED, OperatorFrame
+from humanoid_teleop.recordings.motion import axes
 
 SOURCE = "handheld"
 

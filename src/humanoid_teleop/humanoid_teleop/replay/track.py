@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from humanoid_description import Robot
-from humanoid_teleop.follower import FOLLOWING
 from humanoid_teleop.operator import SIDES, OperatorFrame
 from humanoid_teleop.pacing import Pacer
-from humanoid_teleop.replay_motion_stream import JOIN
+from humanoid_teleop.person.follower import FOLLOWING
+from humanoid_teleop.replay.stream import JOIN
 from humanoid_teleop.retargeting import Counts, Retargeter
 from humanoid_teleop.settings import Settings
 

@@ -20,9 +20,9 @@ from typing import NamedTuple
 import numpy as np
 import pinocchio as pin
 
+from humanoid_teleop.arms.distances import Placed, Shapes, distance, place, placed_of, shapes_of
+from humanoid_teleop.arms.kinematics import Chain, Pose, chain_of, column, pose_of, update
 from humanoid_teleop.compiled import compiled, dot, norm
-from humanoid_teleop.distances import Placed, Shapes, distance, place, placed_of, shapes_of
-from humanoid_teleop.kinematics import Chain, Pose, chain_of, column, pose_of, update
 
 MOST_ROWS = 32  # pairs, nearest first, that one step looks at
 SAMPLES = 3  # places on the way to rest that the guard looks at

@@ -17,13 +17,13 @@ from humanoid_core import rotations
 from humanoid_core.errors import ConfigError
 from humanoid_description import Robot
 from humanoid_description.pictures import Scene
-from humanoid_teleop import motion
-from humanoid_teleop import replay_motion_output as output
-from humanoid_teleop.bvh import read_bvh
-from humanoid_teleop.calibration import about_z, yaw
 from humanoid_teleop.operator import SIDES
-from humanoid_teleop.replay_motion_stream import Source
-from humanoid_teleop.whole_body import WholeBody, WholeMotion
+from humanoid_teleop.person.calibration import about_z, yaw
+from humanoid_teleop.recordings import motion
+from humanoid_teleop.recordings.bvh import read_bvh
+from humanoid_teleop.replay import output
+from humanoid_teleop.replay.stream import Source
+from humanoid_teleop.whole_body.retargeter import WholeBody, WholeMotion
 
 BASE = ("base_x", "base_y", "base_z", "base_qx", "base_qy", "base_qz", "base_qw")
 SETTLED = 0.5  # [s] of the clip before errors count: the joints come from home within their speed

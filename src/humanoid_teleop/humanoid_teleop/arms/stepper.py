@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from humanoid_teleop import arm_solver
-from humanoid_teleop.arm_solver import add_arm, add_bounds, approach
-from humanoid_teleop.arm_tasks import (
+from humanoid_teleop.arms import arm_solver
+from humanoid_teleop.arms.arm_solver import add_arm, add_bounds, approach
+from humanoid_teleop.arms.arm_tasks import (
     RATE,
     ROWS,
     TURN_RATE,
@@ -29,14 +29,14 @@ from humanoid_teleop.arm_tasks import (
     find_arm,
     turning_rate,
 )
-from humanoid_teleop.collision import Links, SelfCollision, could_stop, watch
+from humanoid_teleop.arms.collision import Links, SelfCollision, could_stop, watch
+from humanoid_teleop.arms.kinematics import Chain, Frame, Pose, locate, pose_of, update
+from humanoid_teleop.arms.limits import braking_box
+from humanoid_teleop.arms.upper_body import UpperBody
 from humanoid_teleop.compiled import compiled, to_quaternion
-from humanoid_teleop.follower import Target, no_target
-from humanoid_teleop.kinematics import Chain, Frame, Pose, locate, pose_of, update
-from humanoid_teleop.limits import braking_box
 from humanoid_teleop.operator import SIDES
+from humanoid_teleop.person.follower import Target, no_target
 from humanoid_teleop.settings import Settings
-from humanoid_teleop.upper_body import UpperBody
 
 TURN_DAMPING = 1e-4  # squared, of a rotation that the waist or neck cannot take, against 1
 BACK_OFF = (1.0, 0.7, 0.4, 0.2)  # shares of a step that the guard tries between it and full braking

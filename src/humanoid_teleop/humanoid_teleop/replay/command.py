@@ -26,11 +26,9 @@ from PIL import Image
 import humanoid_description
 from humanoid_core.errors import ConfigError, HumanoidError
 from humanoid_description.sources import known_robots
-from humanoid_teleop import replay_motion_measures as measures
-from humanoid_teleop import replay_motion_output as output
-from humanoid_teleop import replay_motion_stream as stream
-from humanoid_teleop.replay_motion_track import retarget
-from humanoid_teleop.replay_motion_whole import replay_whole
+from humanoid_teleop.replay import measures, output, stream
+from humanoid_teleop.replay.track import retarget
+from humanoid_teleop.replay.whole import replay_whole
 from humanoid_teleop.settings import load_settings
 
 

@@ -16,12 +16,12 @@ import daqp
 import numpy as np
 
 from humanoid_description import Robot
-from humanoid_teleop.arm_solver import SOFT
-from humanoid_teleop.collision import MOST_ROWS, SelfCollision
+from humanoid_teleop.arms.arm_solver import SOFT
+from humanoid_teleop.arms.collision import MOST_ROWS, SelfCollision
+from humanoid_teleop.arms.kinematics import Pose, chain_of, frame_of, pose_of, update
 from humanoid_teleop.compiled import compiled
-from humanoid_teleop.kinematics import Pose, chain_of, frame_of, pose_of, update
-from humanoid_teleop.motion import OperatorMotion
-from humanoid_teleop.whole_body_steps import (
+from humanoid_teleop.recordings.motion import OperatorMotion
+from humanoid_teleop.whole_body.steps import (
     Problem,
     Step,
     go_back,
@@ -33,7 +33,7 @@ from humanoid_teleop.whole_body_steps import (
     too_near,
     write,
 )
-from humanoid_teleop.whole_body_targets import WholeRobot, WholeTargets, whole_targets
+from humanoid_teleop.whole_body.targets import WholeRobot, WholeTargets, whole_targets
 
 STEPS, MOST_STEPS = 2, 6  # Gauss-Newton steps a frame, and where links are too near after those
 SETTLING = 40  # steps for the first frame

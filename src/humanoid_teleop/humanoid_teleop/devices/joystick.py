@@ -12,8 +12,8 @@ import numpy as np
 
 from humanoid_core import config, rotations
 from humanoid_core.errors import MessageError
-from humanoid_teleop.calibration import EYE_HEIGHT, about_z
 from humanoid_teleop.operator import SIDES, OperatorFrame
+from humanoid_teleop.person.calibration import EYE_HEIGHT, about_z
 
 SOURCE = "joystick"
 _EYES = np.array([0.0, 0.0, EYE_HEIGHT * 1.75])  # [m] of somebody: only how the head is turned is used

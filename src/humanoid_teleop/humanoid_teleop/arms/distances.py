@@ -19,8 +19,8 @@ import numpy as np
 import pinocchio as pin
 
 from humanoid_core.errors import HumanoidError
+from humanoid_teleop.arms.kinematics import Pose
 from humanoid_teleop.compiled import chain, compiled, dot, turn, turn_back
-from humanoid_teleop.kinematics import Pose
 
 SEGMENT, BOX, CYLINDER = 0, 1, 2
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from humanoid_core import rotations
 from humanoid_teleop.compiled import compiled, dot, exp, multiply
-from humanoid_teleop.filtering import STANDSTILL, Bank, PoseFilter, predict
+from humanoid_teleop.person.filtering import STANDSTILL, Bank, PoseFilter, predict
 from humanoid_teleop.settings import Settings
 
 IDLE, FOLLOWING, HOLDING = "idle", "following", "holding"

@@ -16,11 +16,12 @@ from humanoid_core import config, endpoints
 from humanoid_core.errors import ConfigError, MessageError
 from humanoid_description.sources import share_folders
 from humanoid_interfaces.msg import OperatorFrame as OperatorFrameMessage
-from humanoid_teleop import motion, operator_messages
-from humanoid_teleop.bvh import read_bvh
+from humanoid_teleop import operator_messages
 from humanoid_teleop.mocap.segments import LivePerson
-from humanoid_teleop.motive_csv import read_motive_csv
 from humanoid_teleop.operator import OperatorFrame
+from humanoid_teleop.recordings import motion
+from humanoid_teleop.recordings.bvh import read_bvh
+from humanoid_teleop.recordings.motive_csv import read_motive_csv
 
 CLIPS = (".bvh", ".csv")  # files without a dead-man
 MOTIVE = "motive"  # mapping of CSV exports where none is named

@@ -16,9 +16,9 @@ from std_msgs.msg import String
 from humanoid_core import convert, endpoints, rotations
 from humanoid_description import Robot
 from humanoid_description.pictures import BACKGROUND, Scene, View
-from humanoid_teleop.calibration import about_z, yaw
 from humanoid_teleop.operator import LOST, PART_INDEX, SIDES, OperatorFrame
-from humanoid_teleop.replay_motion_track import Track
+from humanoid_teleop.person.calibration import about_z, yaw
+from humanoid_teleop.replay.track import Track
 
 WIDTH, HEIGHT, LABEL = 250, 250, 22  # [px] of a picture, and of the writing beside it
 VIEW = View(azimuth=0.45, elevation=0.12, distance=5.2, height=0.9, fov_y=0.36)

@@ -23,7 +23,9 @@ from humanoid_core import rotations
 from humanoid_core.task import ObjectState, Task, judge
 from humanoid_description import Robot
 from humanoid_description.measures import measure
-from humanoid_teleop.calibration import (
+from humanoid_teleop.arms.upper_body import UpperBody
+from humanoid_teleop.operator import SIDES, Hand, OperatorFrame
+from humanoid_teleop.person.calibration import (
     EYE_HEIGHT,
     FOREARM,
     HALF_SHOULDERS,
@@ -33,9 +35,7 @@ from humanoid_teleop.calibration import (
     calibrate,
     yaw,
 )
-from humanoid_teleop.mapping import BodyMapping
-from humanoid_teleop.operator import SIDES, Hand, OperatorFrame
-from humanoid_teleop.upper_body import UpperBody
+from humanoid_teleop.person.mapping import BodyMapping
 
 IDLE, RUNNING, DONE, GIVEN_UP = "idle", "running", "done", "given up"
 

@@ -18,10 +18,10 @@ from scipy.spatial.transform import Rotation
 
 from humanoid_core.errors import HumanoidError
 from humanoid_description import Robot
-from humanoid_teleop.kinematics import chain_of
-from humanoid_teleop.motion import OperatorMotion
+from humanoid_teleop.arms.kinematics import chain_of
+from humanoid_teleop.arms.upper_body import reduced_geometry
 from humanoid_teleop.operator import LOST, PART_INDEX, SIDES
-from humanoid_teleop.upper_body import reduced_geometry
+from humanoid_teleop.recordings.motion import OperatorMotion
 
 STANDING_SPEED, STANDING_HEIGHT = 0.25, 0.05  # [m/s], [m] above its lowest: slower and lower, a foot stands
 BLEND = 0.08  # [s] in which a foot is taken to where it will stand

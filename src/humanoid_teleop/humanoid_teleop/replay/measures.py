@@ -20,10 +20,10 @@ from scipy import signal
 from humanoid_core import rotations
 from humanoid_description import Robot
 from humanoid_description.self_collision import SelfCollision
-from humanoid_teleop.calibration import about_z, yaw
 from humanoid_teleop.operator import SIDES, OperatorFrame
-from humanoid_teleop.replay_motion_stream import seconds
-from humanoid_teleop.replay_motion_track import Track
+from humanoid_teleop.person.calibration import about_z, yaw
+from humanoid_teleop.replay.stream import seconds
+from humanoid_teleop.replay.track import Track
 
 RATE = 100.0  # [Hz] of the paths that smoothness is judged on
 CUT_OFF = 10.0  # [Hz]

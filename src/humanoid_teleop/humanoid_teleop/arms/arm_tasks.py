@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from humanoid_teleop.arms.kinematics import Chain, Frame, Pose, column, locate
 from humanoid_teleop.compiled import between, compiled, cross, dot, multiply, to_matrix, to_quaternion, turn
-from humanoid_teleop.follower import Target, homing, limit, soft_reach
-from humanoid_teleop.kinematics import Chain, Frame, Pose, column, locate
+from humanoid_teleop.person.follower import Target, homing, limit, soft_reach
 
 ROWS = 7  # wrist 3, rotation 3, elbow 1
 

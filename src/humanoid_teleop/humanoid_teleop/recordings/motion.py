@@ -12,8 +12,8 @@ from scipy.spatial.transform import Rotation
 from humanoid_core import config, rotations
 from humanoid_core.errors import ConfigError
 from humanoid_description.sources import share_folders
-from humanoid_teleop.bvh import Bvh
 from humanoid_teleop.operator import BODY_PARTS, LOST, PART_INDEX, SIDES, TRACKED, Hand, OperatorFrame
+from humanoid_teleop.recordings.bvh import Bvh
 
 
 @dataclass(frozen=True)

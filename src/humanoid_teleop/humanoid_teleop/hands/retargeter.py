@@ -9,10 +9,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from humanoid_description import Robot
-from humanoid_teleop.hands_model import HandModel
-from humanoid_teleop.hands_person import measure
-from humanoid_teleop.hands_solver import FingerSolver, Gripper
-from humanoid_teleop.limits import JointLimits, braking_velocity, velocity_box
+from humanoid_teleop.arms.limits import JointLimits, braking_velocity, velocity_box
+from humanoid_teleop.hands.model import HandModel
+from humanoid_teleop.hands.person import measure
+from humanoid_teleop.hands.solver import FingerSolver, Gripper
 from humanoid_teleop.operator import LOST, Hand
 from humanoid_teleop.settings import Settings
 

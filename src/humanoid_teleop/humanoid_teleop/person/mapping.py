@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from humanoid_core import rotations
-from humanoid_teleop.calibration import OperatorCalibration, about_z
 from humanoid_teleop.compiled import compiled, multiply
 from humanoid_teleop.operator import LOST, PART_INDEX, OperatorFrame
+from humanoid_teleop.person.calibration import OperatorCalibration, about_z
 
 
 @dataclass(frozen=True)

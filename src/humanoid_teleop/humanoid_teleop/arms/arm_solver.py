@@ -20,8 +20,8 @@ import math
 import daqp
 import numpy as np
 
-from humanoid_teleop.arm_tasks import Program
-from humanoid_teleop.collision import MOST_ROWS, Near
+from humanoid_teleop.arms.arm_tasks import Program
+from humanoid_teleop.arms.collision import MOST_ROWS, Near
 from humanoid_teleop.compiled import compiled
 
 SOFT = 8  # DAQP: a constraint that may give way where it must

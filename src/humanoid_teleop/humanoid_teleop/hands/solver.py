@@ -23,8 +23,8 @@ import numpy as np
 
 from humanoid_description.config import Finger
 from humanoid_teleop.compiled import compiled
-from humanoid_teleop.hands_model import Chains, HandModel, fingertips
-from humanoid_teleop.hands_person import FINGERS, PersonHand
+from humanoid_teleop.hands.model import Chains, HandModel, fingertips
+from humanoid_teleop.hands.person import FINGERS, PersonHand
 
 # Weights of squares, against 1 per m2 of a fingertip's place
 POSTURE = 0.015**2  # [m2/rad2] of the pose between open and closed

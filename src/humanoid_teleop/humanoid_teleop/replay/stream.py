@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from humanoid_core.errors import ConfigError, MessageError
-from humanoid_teleop import recorded_operator
 from humanoid_teleop.operator import OperatorFrame
-from humanoid_teleop.playback import Playback
+from humanoid_teleop.recordings import recorded_operator
+from humanoid_teleop.recordings.playback import Playback
 
 _START = 1_000_000_000  # [ns] stamp of a clip's first frame
 ENGAGE_AFTER = 0.5  # [s] from the first frame until a dead-man that the replay itself holds
