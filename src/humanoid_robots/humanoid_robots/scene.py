@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -238,8 +239,9 @@ def load_with_task(path: Path) -> tuple[Scene, Task | None]:
 def fitted(scene: Scene, robot: Measures) -> Scene:
     """The scene at a robot's height and reach.
 
-    Places and footprints grow with the reach, about the axis that the chest turns about; heights grow so downwards from
-    the shoulders. What is handled keeps its size and mass, but does not get larger than the reach allows.
+    Places and footprints grow with the reach, about the axis that the chest turns about; heights grow so down from the
+    shoulders. What is handled keeps its size and mass, but does not get larger than the reach allows; it is its near
+    edge whose distance grows, so that a large robot need not reach farther around it than it can.
 
     Args:
         scene: For its worker.
@@ -265,9 +267,15 @@ def fitted(scene: Scene, robot: Measures) -> Scene:
 
     parcels = scene.parcels
     if parcels is not None:
+        edge = 0.25 * (parcels.size_low[0] + parcels.size_high[0])  # half the depth
+
+        def nearer(x: float, y: float) -> tuple[float, float]:
+            share = 1.0 - (1.0 - shrunk / grown) * edge / math.hypot(x, y)
+            return place(share * x, share * y)
+
         parcels = dataclasses.replace(
             parcels,
-            places=tuple((*place(x, y), yaw) for x, y, yaw in parcels.places),
+            places=tuple((*nearer(x, y), yaw) for x, y, yaw in parcels.places),
             position_spread=grown * parcels.position_spread,
             size_low=sized(parcels.size_low),
             size_high=sized(parcels.size_high),

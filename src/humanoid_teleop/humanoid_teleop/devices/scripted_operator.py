@@ -46,6 +46,7 @@ _LIFTED = 0.3  # share of a lift that a parcel must have made to count as held: 
 _GRASPABLE = 0.2, 1.25  # distances from the chest's axis, over the reach, at which a parcel can be taken
 _THUMBS = 0.021  # kept by thumbs from the middle between the hands [m]
 _MAX_SKEW = 0.9  # [rad] between a parcel's depth and the direction to it that hands can still take
+_OFF_CENTRE = 0.03  # a fingertip keeps a parcel from turning whose centre is this far away [m]
 _TOE = 0.6  # share of the turn of pressed hands that is made up for: hands that feel a parcel press less than at home
 
 
@@ -317,9 +318,9 @@ class ScriptedOperator:
     def _short_of_centre(self, depth: float) -> float:
         """From the middle of the palms to the centre of a parcel, along its depth [m].
 
-        No more than the length of what touches: held by a fingertip farther off, a parcel would turn about it and slip.
+        Little where only a fingertip touches: held farther off, a parcel would turn about it and slip.
         """
-        return min(0.5 * depth - self._settings.inset, self._hands.touch)
+        return min(0.5 * depth - self._settings.inset, max(self._hands.touch, _OFF_CENTRE))
 
     def _take(self, parcel: ObjectState, objects: Sequence[ObjectState]) -> None:
         settings, name = self._settings, parcel.name
@@ -335,7 +336,8 @@ class ScriptedOperator:
         held = dataclasses.replace(touching, half=half, toe=_TOE * self._hands.turning * (touching.half - half))
         self._add(held, "grasp", name, 0.6)
         self._add(held, "grasp", name, 0.25)
-        lifted = self._add(_raised(held, held.middle[2] + settings.lift), "lift", name)
+        # Slowly: a stretched arm bends its elbow far for a short way up, and what is thrown slips out of the hands.
+        lifted = self._add(_raised(held, held.middle[2] + settings.lift), "lift", name, 1.0)
         self._add(lifted, "lift", name, 0.3)  # the robot is a little behind
         self._holding, self._lifted_from, self._touching = name, float(parcel.position[2]), touching.half
 
