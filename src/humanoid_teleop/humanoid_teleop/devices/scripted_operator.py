@@ -46,7 +46,6 @@ _LIFTED = 0.3  # share of a lift that a parcel must have made to count as held: 
 _GRASPABLE = 0.2, 1.25  # distances from the chest's axis, over the reach, at which a parcel can be taken
 _THUMBS = 0.021  # kept by thumbs from the middle between the hands [m]
 _MAX_SKEW = 0.9  # [rad] between a parcel's depth and the direction to it that hands can still take
-_OFF_CENTRE = 0.03  # a fingertip keeps a parcel from turning whose centre is this far away [m]
 _TOE = 0.6  # share of the turn of pressed hands that is made up for: hands that feel a parcel press less than at home
 
 
@@ -68,7 +67,7 @@ class Settings:
     tremor: float = _setting("Of the hands, standard deviation [m]", 0.0, 0.02)
     opening: float = _setting("Between palm and parcel while reaching and after letting go [m]", 0.0, 0.2)
     force: float = _setting("Each palm pushes on a parcel with this, by what the robot's arms yield [N]", 1.0, 500.0)
-    inset: float = _setting("Of the middle of the palm from the parcel's near edge, at least [m]", -0.1, 0.2)
+    inset: float = _setting("Of the middle of the palm from the parcel's near edge [m]", -0.1, 0.2)
     grip_depth: float = _setting("Of the middle of the palm under the parcel's top [m]", -0.1, 0.2)
     lift: float = _setting("Between the table and a lifted parcel [m]", 0.01, 0.5)
     clearance: float = _setting("Between a carried parcel, or a hand, and what it passes over [m]", 0.0, 0.3)
@@ -312,15 +311,8 @@ class ScriptedOperator:
         depth, width, height = item.size
         middle = rotations.matrix(about_z(-turn)) @ position
         middle = middle + np.array((0.0, 0.0, 0.5 * height - settings.grip_depth))
-        middle = middle - self._short_of_centre(depth) * np.array((math.cos(skew), math.sin(skew), 0.0))
+        middle = middle - (0.5 * depth - settings.inset) * np.array((math.cos(skew), math.sin(skew), 0.0))
         return Posture(turn, middle, skew, 0.5 * width)
-
-    def _short_of_centre(self, depth: float) -> float:
-        """From the middle of the palms to the centre of a parcel, along its depth [m].
-
-        Little where only a fingertip touches: held farther off, a parcel would turn about it and slip.
-        """
-        return min(0.5 * depth - self._settings.inset, max(self._hands.touch, _OFF_CENTRE))
 
     def _take(self, parcel: ObjectState, objects: Sequence[ObjectState]) -> None:
         settings, name = self._settings, parcel.name
@@ -346,7 +338,7 @@ class ScriptedOperator:
         # From the palms down to the parcel's bottom, as it hangs now.
         below = here.middle[2] - (parcel.position[2] - 0.5 * parcel.size[2])
         target = dataclasses.replace(self._facing(dataclasses.replace(parcel, position=goal.position)), skew=0.0)
-        reach = float(np.hypot(*self._hands.from_axis(goal.position)[:2])) - self._short_of_centre(parcel.size[0])
+        reach = float(np.hypot(*self._hands.from_axis(goal.position)[:2])) - (0.5 * parcel.size[0] - settings.inset)
         rim = goal.position[2] + 0.5 * goal.size[2]
         passed = [
             item.position[2] + 0.5 * item.size[2]
@@ -387,7 +379,6 @@ class RobotHands:
         half_shoulders: Half the distance between the shoulders [m].
         measures: The robot as a worker.
         under: From the middle of the palm down to the lowest part of the hand [m].
-        touch: Length along the fingers of what touches a parcel [m].
         stiffness: With which a palm held at home resists being pushed outwards [N/m].
         turning: How far such a palm turns its fingers outwards, over how far it is pushed [rad/m].
         rest: The home pose.
@@ -406,7 +397,6 @@ class RobotHands:
         self._palm = {side: self.measures.palms[side].position for side in SIDES}
         self._wrist_from_operator = {side: body.arms[side].wrist_from_operator for side in SIDES}
         self.under = max(palm.under for palm in self.measures.palms.values())
-        self.touch = min(float(palm.size[0]) for palm in self.measures.palms.values())
         yielding = 1.0 / np.array([config.joints[joint].kp for joint in body.joints])
         compliance, turned, at_home = 0.0, 0.0, {}
         for side in SIDES:
