@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import mmap
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -202,7 +204,8 @@ def _rows(
     rows = source + window.start
     instants = batch.instants[window.start + first : window.stop]
     state = _vector(columns["state"], heads["state"], contract.state, entry.robot, folder)[rows]
-    action = _vector(columns["action"], heads["action"], contract.action, entry.robot, folder)[rows]
+    measured = dict(zip(_names(heads["state"][0][1])[0], columns["state"].values.T))
+    action = _vector(columns["action"], heads["action"], contract.action, entry.robot, folder, measured)[rows]
     pictures = {
         name: batch.samples[name].sources[column.first[rows]]
         for name, column in columns.items()
@@ -214,19 +217,28 @@ def _rows(
     return Rows(entry, instants, state, action, valid[first:], subtasks, pictures, cameras, kept)
 
 
-def _vector(column: Column, found: list[tuple[int, bytes]], joints: Joints, robot: str, folder: Path) -> np.ndarray:
-    """Positions of the contract's joints in all frames, (frames, joints)."""
+def _vector(
+    column: Column,
+    found: list[tuple[int, bytes]],
+    joints: Joints,
+    robot: str,
+    folder: Path,
+    measured: Mapping[str, np.ndarray] = MappingProxyType({}),
+) -> np.ndarray:
+    """Positions of the contract's joints in all frames, (frames, joints); where nobody commands one, as measured."""
     names, _ = _names(found[0][1])
     part = _part(found[0][1])
     if any(payload[_HEAD : _HEAD + len(part)] != part for _, payload in found):
         raise ExportError(f"{folder}: found {joints.topic} with changing joints, expected the same in all messages")
     wanted, _ = named_joints(joints, robot)
-    missing = [name for name in wanted if name not in names]
+    missing = [name for name in wanted if name not in names and name not in measured]
     if missing:
         raise ExportError(
             f"{folder}: found no {', '.join(missing[:4])} in {joints.topic}, expected the contract's joints"
         )
-    return column.values[:, [names.index(name) for name in wanted]]
+    return np.column_stack(
+        [column.values[:, names.index(name)] if name in names else measured[name] for name in wanted]
+    )
 
 
 def _part(payload: bytes) -> bytes:

@@ -153,6 +153,16 @@ def test_rows_begin_where_all_joints_are_commanded(contract, tmp_path):
     assert rows.valid.all()
 
 
+def test_a_joint_that_nobody_commands_is_where_it_is_measured(contract, tmp_path):
+    folder = write_trial(tmp_path / "never", 2.0, ("head",), SIZE, rate=200.0, fewer=10.0)
+    parts = ["left_arm", "right_leg"]  # 7 joints and 6, the last 4 of which are not commanded
+    rows = take(folder, replace(contract, state=Joints("joint_states", parts), action=Joints("joint_commands", parts)))
+    same = [np.array_equal(rows.action[:, i], rows.state[:, i]) for i in range(13)]
+    assert same == [False] * 9 + [True] * 4
+    assert np.ptp(rows.action[:, -4:], axis=0).min() > 0.1
+    assert rows.valid.all()
+
+
 def test_frames_that_are_lost_fail_the_export(trials, contract, tmp_path, monkeypatch):
     encode = video.CameraVideo._encode
 

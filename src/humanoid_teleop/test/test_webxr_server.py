@@ -69,7 +69,7 @@ class Station:
     def browser(self, token: str | None = None) -> ClientConnection:
         if token is None:
             token = self.post(json.dumps({"code": self.pairing.code}).encode())["token"]
-        browser = connect(self.url.replace("https", "wss") + "/ws", ssl=TLS)
+        browser = connect(self.url.replace("https", "wss") + "/ws", ssl=TLS, open_timeout=60)
         browser.send(token)
         self.browsers.append(browser)
         return browser
