@@ -42,7 +42,7 @@ class Stuck:
 
 
 def until(condition) -> None:
-    end = time.monotonic() + 30.0
+    end = time.monotonic() + 90.0
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.005)
