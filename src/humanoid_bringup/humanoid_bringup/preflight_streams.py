@@ -145,6 +145,7 @@ def expected_streams(robot: Robot, sensors: Mapping[str, Sensor] | None, without
             *(Stream(endpoints.WRENCH.at(place=p), wrench.rate, not real) for p, wrench in config.wrenches.items()),
             *(Stream(endpoints.TACTILE.at(place=p), pad.rate, not real) for p, pad in config.tactile.items()),
             *([Stream(endpoints.LIDAR_POINTS, config.lidar.rate, not real)] if config.lidar else []),
+            *([Stream(endpoints.AUDIO, config.microphone.rate, not real)] if config.microphone else []),
         ]
     }
     for name, camera in config.cameras.items():

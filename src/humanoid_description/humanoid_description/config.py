@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from humanoid_description.sensors import Camera, ForceTorque, Imu, Lidar, TactilePad
+from humanoid_description.sensors import Camera, ForceTorque, Imu, Lidar, Microphone, TactilePad
 
 SIDES = ("left", "right")
 
@@ -271,6 +271,7 @@ class RobotConfig:
         joint_state_rate: [Hz].
         command_rate: Of joint_commands [Hz].
         drive: Of a wheeled base.
+        microphone: `audio`, if there is one.
         assumed: What the maker does not publish and is our assumption here, in words, for reports.
         symmetry: For the checker.
     """
@@ -295,6 +296,7 @@ class RobotConfig:
     joint_state_rate: float
     command_rate: float
     drive: Drive | None = None
+    microphone: Microphone | None = None
     assumed: tuple[str, ...] = ()
     symmetry: Symmetry = Symmetry()
 
@@ -361,4 +363,6 @@ class RobotConfig:
                 named[f"{kind}.{name}.frame"] = sensor.frame
         if self.lidar:
             named["lidar.frame"] = self.lidar.frame
+        if self.microphone:
+            named["microphone.frame"] = self.microphone.frame
         return named

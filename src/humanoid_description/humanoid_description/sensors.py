@@ -100,6 +100,15 @@ class TactilePad:
 
 
 @dataclass(frozen=True)
+class Microphone:
+    """A microphone of one channel: its frame, messages per second [Hz], and samples per second [Hz]."""
+
+    frame: str
+    rate: float
+    samples_per_second: int
+
+
+@dataclass(frozen=True)
 class ForceTorque:
     """A wrench: the frame it is given in, and its rate [Hz]."""
 

@@ -15,7 +15,15 @@ import numpy as np
 from ament_index_python.packages import get_package_share_directory
 
 from humanoid_core import config
-from humanoid_robots.readings import CloudReading, ImuReading, JointReading, Reading, TactileReading, WrenchReading
+from humanoid_robots.readings import (
+    CloudReading,
+    ImuReading,
+    JointReading,
+    Reading,
+    SoundReading,
+    TactileReading,
+    WrenchReading,
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,13 @@ class Touch:
 
     pressure: float
     step: float
+
+
+@dataclass(frozen=True)
+class Hiss:
+    """Standard deviation of a sample, of full scale: the room's noise and the microphone's own."""
+
+    noise: float
 
 
 @dataclass(frozen=True)
@@ -100,6 +115,7 @@ class Imperfections:
     imu: Inertial
     wrench: Force
     touch: Touch
+    microphone: Hiss
     lidar: Ranging
     camera: Shutter
     color: ColorNoise
@@ -137,6 +153,7 @@ class Spoiler:
             WrenchReading: self._wrench,
             TactileReading: self._touch,
             CloudReading: self._cloud,
+            SoundReading: self._sound,
         }
 
     def spoil(self, reading: Reading) -> Reading:
@@ -191,6 +208,10 @@ class Spoiler:
         noise = self._of(f"tactile/{reading.place}").standard_normal(reading.pressure.shape)
         pressure = reading.pressure + np.where(reading.pressure > 0.0, figures.pressure * noise, 0.0)
         return dataclasses.replace(reading, pressure=np.maximum(_steps(pressure, figures.step), 0.0))
+
+    def _sound(self, reading: SoundReading) -> Reading:
+        hiss = self._figures.microphone.noise * self._of("sound").standard_normal(len(reading.samples))
+        return dataclasses.replace(reading, samples=reading.samples + hiss)
 
     def _cloud(self, reading: CloudReading) -> CloudReading:
         figures, random = self._figures.lidar, self._of("lidar")

@@ -70,6 +70,21 @@ class CloudReading:
 
 
 @dataclass(frozen=True)
+class SoundReading:
+    """A run of sound.
+
+    Attributes:
+        stamp: Of the first sample.
+        first: Index of the first sample.
+        samples: (n,), full scale is 1.
+    """
+
+    stamp: int
+    first: int
+    samples: np.ndarray
+
+
+@dataclass(frozen=True)
 class ObjectsReading:
     """All objects of the scene in odom."""
 
@@ -124,6 +139,7 @@ Reading = (
     | WrenchReading
     | TactileReading
     | CloudReading
+    | SoundReading
     | ObjectsReading
     | BaseReading
     | EventReading

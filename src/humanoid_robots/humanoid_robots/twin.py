@@ -23,6 +23,7 @@ from humanoid_robots.rendering import RenderThread, View, views_of
 from humanoid_robots.scene import Scene, draw, fitted
 from humanoid_robots.servo import Mode, SetPoints
 from humanoid_robots.settings import Settings
+from humanoid_robots.sound import Soundscape
 from humanoid_robots.tactile import TactileSkin
 from humanoid_robots.thermal import Windings
 
@@ -81,6 +82,8 @@ class Twin:
         rates |= {"tactile": max((pad.rate for pad in config.tactile.values()), default=0.0), "watch": _WATCH_RATE}
         if config.lidar is not None and settings.lidar:
             rates["lidar"] = config.lidar.rate * SLICES
+        if config.microphone is not None:
+            rates["sound"] = config.microphone.rate
         if self._images is not None:
             rates |= {f"view/{i}": view.imager.rate for i, view in enumerate(self._views)}
         self._schedule = Schedule(rates, self.period_ns)
@@ -146,6 +149,8 @@ class Twin:
         self._skin = TactileSkin(config.tactile, self.plant.model)
         self._watch = SceneWatch(task.success if task is not None else None)
         self._lidar = LidarScanner(config.lidar, self.plant.model) if config.lidar is not None else None
+        mic = config.microphone
+        self._sound = Soundscape(mic, self.plant.model, self.plant.handles.dof) if mic is not None else None
         if self._images is not None and self._views:
             self._images.start(self.plant.model, self._views)
         self._pending.append(EventReading(self.now, "reset", detail=f"scene {scene.name}, seed {seed}"))
@@ -190,6 +195,8 @@ class Twin:
             position, velocity = self._roll(self._drive, position.copy(), velocity.copy())
         plant.begin(position, velocity, self._setpoints.effort)
         self._exposed.append(plant.configuration)
+        if self._sound is not None:
+            self._sound.listen(plant.data, stamp)
         readings, self._pending = self._pending, []
         views: list[View] = []
         for name in self._schedule.due(stamp):
@@ -243,6 +250,9 @@ class Twin:
         if kind == "watch":
             self.windings.heat(plant.joints(stamp).effort, 1.0 / _WATCH_RATE)
             return self._watch.observe(stamp, plant.objects(), plant.touch())
+        if kind == "sound":
+            assert self._sound is not None
+            return [self._sound.chunk(plant.data, stamp)]
         assert kind == "lidar"
         assert self._lidar is not None
         cloud = self._lidar.scan(plant.data, stamp)

@@ -21,7 +21,7 @@ from tf2_msgs.msg import TFMessage
 
 from humanoid_core import convert, endpoints, ros, rotations
 from humanoid_description.sensors import Imager
-from humanoid_interfaces.msg import RobotStatus, SceneEvent, SceneObject, SceneObjects, TactileArray
+from humanoid_interfaces.msg import AudioChunk, RobotStatus, SceneEvent, SceneObject, SceneObjects, TactileArray
 from humanoid_robots import readings
 from humanoid_robots.servo import Mode
 from humanoid_robots.tactile import taxel_positions
@@ -65,6 +65,7 @@ class TwinPublisher:
         self._wrenches = {place: at(endpoints.WRENCH, place=place) for place in config.wrenches}
         self._tactile = {place: at(endpoints.TACTILE, place=place) for place in config.tactile}
         self._points = ros.publisher(node, endpoints.LIDAR_POINTS) if config.lidar is not None else None
+        self._audio = ros.publisher(node, endpoints.AUDIO) if config.microphone is not None else None
         self._images: dict[tuple[str, str], tuple[Any, Any, Any]] = {}
         self._infos: dict[tuple[str, str], CameraInfo] = {}
         for view in twin.views:
@@ -85,6 +86,7 @@ class TwinPublisher:
             readings.WrenchReading: self._wrench,
             readings.TactileReading: self._pressure,
             readings.CloudReading: self._cloud,
+            readings.SoundReading: self._heard,
             readings.ObjectsReading: self._scene,
             readings.BaseReading: self._base,
             readings.EventReading: self._event,
@@ -175,6 +177,17 @@ class TwinPublisher:
         assert self._config.lidar is not None
         message = point_cloud(reading, self._config.lidar.frame)
         self._points.publish(message)
+
+    def _heard(self, reading: readings.SoundReading) -> None:
+        microphone = self._config.microphone
+        assert self._audio is not None
+        assert microphone is not None
+        message = AudioChunk(sample_rate=microphone.samples_per_second, channels=1, encoding="pcm_s16le")
+        message.first_sample = reading.first
+        message.header.stamp = convert.to_stamp(reading.stamp)
+        message.header.frame_id = microphone.frame
+        message.data = array("B", (32767.0 * np.clip(reading.samples, -1.0, 1.0)).astype("<i2").tobytes())
+        self._audio.publish(message)
 
     def _scene(self, reading: readings.ObjectsReading) -> None:
         layout = self._twin.plant.layout

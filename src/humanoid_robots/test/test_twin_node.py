@@ -76,6 +76,7 @@ def bench() -> Iterator[Bench]:
         endpoints.SCENE_OBJECTS,
         endpoints.SCENE_EVENTS,
         endpoints.LIDAR_POINTS,
+        endpoints.AUDIO,
         endpoints.TIME_SCALE,
         endpoints.TF,
         endpoints.TACTILE.at(place="left_palm"),
@@ -134,6 +135,16 @@ def test_cloud_has_a_time_for_each_point(bench: Bench) -> None:
     assert np.isfinite(rows["xyz"]).all()
     assert rows["t"][0] < 10_000_000
     assert 80_000_000 < rows["t"][-1] < 100_000_000
+
+
+def test_sound_comes_in_samples_of_16_bit_stamped_by_their_index(bench: Bench) -> None:
+    chunk = bench.heard["audio"][0]
+    assert (chunk.encoding, chunk.sample_rate, chunk.channels) == ("pcm_s16le", 16000, 1)
+    assert chunk.header.frame_id == "gaze"
+    samples = np.frombuffer(chunk.data, "<i2")
+    assert len(samples) == 320
+    assert 10.0 < samples.std() < 100.0  # the room's noise: 60 dB under full scale
+    assert convert.stamp_ns(chunk.header.stamp) == pytest.approx(chunk.first_sample * 62_500, abs=1)
 
 
 def test_base_footprint_is_under_the_base(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 
 import mujoco
 import numpy as np
@@ -12,9 +13,18 @@ from humanoid_description.sensors import Lidar, TactilePad
 from humanoid_robots import scene
 from humanoid_robots.lidar import SLICES, LidarScanner, directions
 from humanoid_robots.plant import Plant
-from humanoid_robots.readings import CloudReading, ImuReading, JointReading, Reading, TactileReading, WrenchReading
+from humanoid_robots.readings import (
+    CloudReading,
+    ImuReading,
+    JointReading,
+    Reading,
+    SoundReading,
+    TactileReading,
+    WrenchReading,
+)
 from humanoid_robots.scene import Scene
 from humanoid_robots.settings import load_settings
+from humanoid_robots.sound import Soundscape
 from humanoid_robots.tactile import TactileSkin, press, taxel_positions
 from humanoid_robots.twin import START_NS, Twin
 
@@ -143,6 +153,48 @@ def test_palm_feels_the_weight_on_it(robot: Robot, one_parcel: Scene) -> None:
     assert np.mean(forces) == pytest.approx(0.2 * 9.81 * upright, rel=0.06)
 
 
+def test_sound_has_no_gap_and_a_robot_at_rest_makes_none(robot: Robot, measured: dict[str, list[Reading]]) -> None:
+    microphone = robot.config.microphone
+    assert microphone is not None
+    heard = [reading for reading in measured["SoundReading/"] if isinstance(reading, SoundReading)]
+    assert len(heard) == pytest.approx(microphone.rate, abs=1)
+    for before, after in pairwise(heard):
+        assert after.first == before.first + len(before.samples)
+    for reading in heard:
+        assert reading.stamp == pytest.approx(1e9 * reading.first / microphone.samples_per_second, abs=1.0)
+    assert max(np.abs(reading.samples).max() for reading in heard[25:]) < 1e-3
+
+
+def test_what_falls_is_heard_when_its_sound_has_come(robot: Robot, one_parcel: Scene) -> None:
+    plant = Plant(robot, scene.draw(one_parcel, 0), 0.002, 2)
+    model, data, microphone = plant.model, plant.data, robot.config.microphone
+    assert microphone is not None
+    zero = np.zeros(len(plant.handles.home))
+    still = (plant.handles.home, zero, zero)
+    for _ in range(250):  # it comes to rest
+        plant.begin(*still)
+        plant.finish()
+    parcel, address = model.body("parcel_1").id, model.joint("parcel_1").qposadr[0]
+    dof = model.joint("parcel_1").dofadr[0]
+    height = 0.05
+    data.qpos[address : address + 3] += (0.12, 0.0, height)  # from under the hand
+    data.qvel[dof : dof + 6] = 0.0
+    sound = Soundscape(microphone, model, plant.handles.dof)
+    heard = []
+    for i in range(101):
+        plant.begin(*still)
+        sound.listen(data, 2_000_000 * i)
+        if i % 10 == 0:
+            heard.append(sound.chunk(data, 2_000_000 * i))
+        plant.finish()
+    distance = float(np.linalg.norm(data.xpos[parcel] - data.body(microphone.frame).xpos))
+    expected = np.sqrt(2.0 * height / 9.81) + distance / 343.0
+    loud = np.abs(np.concatenate([reading.samples for reading in heard])) > 0.02
+    assert loud.any()
+    knock = 1e-9 * heard[0].stamp + np.argmax(loud) / microphone.samples_per_second
+    assert knock == pytest.approx(expected, abs=0.005)  # a period, and the parcel's extent
+
+
 def test_lidar_looks_everywhere_between_its_elevations_and_does_not_repeat(robot: Robot) -> None:
     lidar = robot.config.lidar
     assert lidar is not None
@@ -154,6 +206,18 @@ def test_lidar_looks_everywhere_between_its_elevations_and_does_not_repeat(robot
     azimuth = np.arctan2(first[:, 1], first[:, 0])
     assert np.histogram(azimuth, bins=36)[0].min() > 200
     assert np.linalg.norm(first - second, axis=1).max() > 0.1
+
+
+def test_lidar_scans_as_a_mid360() -> None:
+    """Rays of the maker's own simulation (livox_laser_simulation, mid360.csv): number, azimuth, elevation [deg]."""
+    rays = [(0, 268.99, 52.16), (3, 269.00, 43.85), (1000, 313.35, 48.39), (20001, 183.05, 47.83)]
+    rays += [(123456, 75.74, 26.75), (400002, 329.90, 47.07), (654321, 317.28, 15.72), (799999, 33.07, 49.94)]
+    turn, elevations = (0.0, 2.0 * np.pi), (np.radians(-7.21), np.radians(52.17))
+    lidar = Lidar("Livox Mid-360", "lidar", 10.0, 200_000, elevations, 0.1, 40.0, turn)
+    for number, azimuth, elevation in rays:
+        a, e = np.radians((azimuth, elevation))
+        maker = (np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e))
+        np.testing.assert_allclose(directions(lidar, number, 1)[0], maker, atol=np.radians(2.0), err_msg=str(number))
 
 
 def test_lidar_looks_only_between_its_azimuths() -> None:
