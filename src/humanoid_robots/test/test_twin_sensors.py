@@ -175,7 +175,7 @@ def test_what_falls_is_heard_when_its_sound_has_come(robot: Robot, one_parcel: S
     for _ in range(250):  # it comes to rest
         plant.begin(*still)
         plant.finish()
-    parcel, address = model.body("parcel_1").id, model.joint("parcel_1").qposadr[0]
+    address = model.joint("parcel_1").qposadr[0]
     dof = model.joint("parcel_1").dofadr[0]
     height = 0.05
     data.qpos[address : address + 3] += (0.12, 0.0, height)  # from under the hand
@@ -183,19 +183,22 @@ def test_what_falls_is_heard_when_its_sound_has_come(robot: Robot, one_parcel: S
     ears = ["gaze", "l_sole"]
     sounds = [Soundscape(dataclasses.replace(microphone, frame=ear), model, plant.handles.dof) for ear in ears]
     heard: list[list[SoundReading]] = [[], []]
+    place = None
     for i in range(101):
         plant.begin(*still)
+        place = data.contact.pos[0].copy() if place is None and data.ncon else place
         for sound, chunks in zip(sounds, heard, strict=True):
             sound.listen(data, 2_000_000 * i)
             if i % 10 == 0:
                 chunks.append(sound.chunk(data, 2_000_000 * i))
         plant.finish()
+    assert place is not None
     knocks = []
     for chunks in heard:
         loud = np.abs(np.concatenate([reading.samples for reading in chunks]))
         assert loud.max() > 0.02
         knocks.append(1e-9 * chunks[0].stamp + np.argmax(loud > 0.02 * loud.max()) / microphone.samples_per_second)
-    flights = [float(np.linalg.norm(data.xpos[parcel] - data.body(ear).xpos)) / 343.0 for ear in ears]
+    flights = [float(np.linalg.norm(place - data.body(ear).xpos)) / 343.0 for ear in ears]
     assert knocks[0] == pytest.approx(np.sqrt(2.0 * height / 9.81) + flights[0], abs=0.004)
     assert knocks[1] - knocks[0] == pytest.approx(flights[1] - flights[0], abs=0.0002)
     assert flights[1] - flights[0] > 0.0005
