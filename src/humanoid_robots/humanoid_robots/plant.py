@@ -215,4 +215,4 @@ class Plant:
 
 
 def _xyzw(quaternion_wxyz: np.ndarray) -> np.ndarray:
-    return np.roll(quaternion_wxyz, -1)
+    return quaternion_wxyz[[1, 2, 3, 0]]

@@ -59,7 +59,9 @@ class Soundscape:
         self._motors = model.dof_bodyid[dofs]
         self._phase = np.zeros(len(dofs))
         self._last_speed = np.zeros(len(dofs))
-        self._touching: dict[int, int] | None = None  # when each pair of bodies last touched
+        self._touching: set[int] | None = None  # pairs of bodies
+        self._contacts = b""  # those pairs as they came
+        self._parted: dict[int, int] = {}  # when pairs did [ns]
         self._knocks: list[_Knock] = []
 
     def listen(self, data: mujoco.MjData, stamp: int) -> None:
@@ -71,12 +73,15 @@ class Soundscape:
         """
         model, bodies = self._model, self._model.geom_bodyid
         pairs = bodies[data.contact.geom[: data.ncon]] @ (model.nbody, 1)
-        first, touching = self._touching is None, self._touching or {}
-        for i, pair in enumerate(pairs.tolist()):
-            if stamp - touching.get(pair, -_APART) >= _APART and not first:
-                self._strike(data, i, stamp)
-            touching[pair] = stamp
-        self._touching = touching
+        if (contacts := pairs.tobytes()) == self._contacts and self._touching is not None:
+            return
+        now = {pair: i for i, pair in enumerate(pairs.tolist())}
+        before = now.keys() if self._touching is None else self._touching
+        for pair in now.keys() - before:
+            if stamp - self._parted.get(pair, -_APART) >= _APART:
+                self._strike(data, now[pair], stamp)
+        self._parted.update(dict.fromkeys(before - now.keys(), stamp))
+        self._touching, self._contacts = set(now), contacts
 
     def chunk(self, data: mujoco.MjData, stamp: int) -> SoundReading:
         """The samples before an instant, as many as belong to one reading.
