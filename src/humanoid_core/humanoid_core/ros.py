@@ -226,6 +226,36 @@ def on_time_back(node: Node, callback: Callable[[], None]) -> JumpHandle:
     return node.get_clock().create_jump_callback(threshold, post_callback=lambda _: callback())
 
 
+class Forward:
+    """Lets stamps pass that are later than the last; begins anew when ROS time goes back.
+
+    Args:
+        node: The node.
+        anew: What else it does then.
+    """
+
+    def __init__(self, node: Node, anew: Callable[[], None] | None = None) -> None:
+        self.last = 0  # [ns]
+        self._anew = anew
+        self._handle = on_time_back(node, self._back)
+
+    def passes(self, stamp: int) -> bool:
+        """Whether a stamp is later than all before it: none is where simulated time stands still or is yet to begin.
+
+        Args:
+            stamp: [ns].
+        """
+        if stamp <= self.last:
+            return False
+        self.last = stamp
+        return True
+
+    def _back(self) -> None:
+        self.last = 0
+        if self._anew is not None:
+            self._anew()
+
+
 # --- diagnostics ---
 
 

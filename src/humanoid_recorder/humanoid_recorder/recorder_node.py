@@ -111,9 +111,8 @@ class RecorderNode(LifecycleNode):
 
     def _on_start(self, request: Any, response: Any) -> Any:
         def work() -> str:
-            asked = Request(
-                request.task, request.instruction, request.operator_name, request.scene, messages.tags(request.tags)
-            )
+            tags = messages.tags(request.tags)
+            asked = Request(request.task, request.instruction, request.operator_name, request.scene, tags)
             self._listener.discover()
             recording = self._recorder.start(asked, self._now())
             response.episode_id, response.path = recording.episode.episode_id, str(recording.staging.final)
@@ -190,9 +189,8 @@ class RecorderNode(LifecycleNode):
     def _update_diagnostics(self) -> None:
         warnings = self._recorder.warnings(self.get_clock().now().nanoseconds)
         recording = self._recorder.recording
-        level = (
-            ros.Diagnostics.ERROR if self._recorder.failed else ros.Diagnostics.WARN if warnings else ros.Diagnostics.OK
-        )
+        levels = ros.Diagnostics
+        level = levels.ERROR if self._recorder.failed else levels.WARN if warnings else levels.OK
         word = f"recording {recording.episode.episode_id}" if recording else "idle"
         facts = {"topics": len(self._recorder.topics), "queue_high_water": recording.high_water if recording else 0}
         self._diagnostics.update(level, "; ".join([word, *warnings]), **facts)

@@ -29,8 +29,7 @@ class HandheldNode(Node):
         stale = ros.required(self, "stale", "A device silent for longer is lost [s]", 0.01, 10.0, kind=float)
         # State
         self._person = HandheldPerson(load_map(_mapping(device)), stale)
-        self._last_stamp = 0
-        self._time_back = ros.on_time_back(self, self._begin_anew)
+        self._stamps = ros.Forward(self)
         # Outputs before inputs
         self._frames = ros.publisher(self, endpoints.OPERATOR_FRAME)
         self._diagnostics = ros.Diagnostics(self)
@@ -45,7 +44,7 @@ class HandheldNode(Node):
             stamp = convert.stamp_ns(message.header.stamp)
             position, rotation = convert.pose_arrays(message.pose)
             self._person.pose(name, np.array(position), np.array(rotation), stamp)
-            if name != "head" and stamp > self._last_stamp:
+            if name != "head" and self._stamps.passes(stamp):
                 self._publish(stamp)
 
         return take
@@ -53,11 +52,7 @@ class HandheldNode(Node):
     def _joy_taker(self, side: str) -> Callable[[Joy], None]:
         return lambda message: self._person.joy(side, list(message.axes), list(message.buttons))
 
-    def _begin_anew(self) -> None:
-        self._last_stamp = 0
-
     def _publish(self, stamp: int) -> None:
-        self._last_stamp = stamp
         frame = self._person.frame(stamp)
         if frame is None:
             self._diagnostics.update(ros.Diagnostics.WARN, "waits for both hands, apart from each other")

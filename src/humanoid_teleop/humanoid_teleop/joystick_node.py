@@ -40,8 +40,7 @@ class JoystickNode(Node):
         # State
         self._joystick = Joystick(load_gamepad(_file(gamepad)), stale, (aside, up))
         self._sequence = 0
-        self._last_stamp = 0
-        self._time_back = ros.on_time_back(self, self._begin_anew)
+        self._stamps = ros.Forward(self)
         # Outputs before inputs
         self._velocities = ros.publisher(self, endpoints.CMD_VEL_TARGETS.at(source="teleop"))
         self._frames = ros.publisher(self, endpoints.OPERATOR_FRAME) if role == OPERATOR else None
@@ -75,15 +74,11 @@ class JoystickNode(Node):
         response = answer.result()
         self.get_logger().info(f"limiter: {response.message}" if response else "limiter: no answer")
 
-    def _begin_anew(self) -> None:
-        self._last_stamp = 0
-
     def _on_timer(self) -> None:
         motion = self._joystick.motion(time.monotonic())
         stamp = self.get_clock().now().nanoseconds
-        if stamp <= self._last_stamp:
-            return  # the clock of the twin stands still
-        self._last_stamp = stamp
+        if not self._stamps.passes(stamp):
+            return
         self._velocities.publish(_velocity(motion, stamp))
         if self._frames is not None:
             frame = self._joystick.frame(motion, stamp, self._sequence)

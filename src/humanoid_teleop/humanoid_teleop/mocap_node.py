@@ -46,8 +46,8 @@ class MocapNode(Node):
         self._protocol = source.protocol
         self._person = LivePerson(_mapping(source, skeleton), source.protocol)
         self._engaged = False
-        self._last_stamp = self._last_arrival = 0
-        self._time_back = ros.on_time_back(self, self._begin_anew)
+        self._last_arrival = 0
+        self._stamps = ros.Forward(self, self._begin_anew)
         # Outputs before inputs
         self._frames = ros.publisher(self, endpoints.OPERATOR_FRAME)
         self._clocks = ros.publisher(self, endpoints.CLOCK_SAMPLE.at(stream=endpoints.OPERATOR_FRAME.name))
@@ -65,15 +65,14 @@ class MocapNode(Node):
         super().destroy_node()
 
     def _begin_anew(self) -> None:
-        self._last_stamp, self._engaged = 0, False
+        self._engaged = False
 
     def _take(self, sample: Sample, measured: int, clock_known: bool) -> None:
         arrival = self._last_arrival = time.time_ns()
         stamp = self.get_clock().now().nanoseconds - (arrival - measured)
         frame = self._person.frame(sample, stamp, self._engaged)
-        if frame is None or stamp <= self._last_stamp:
+        if frame is None or not self._stamps.passes(stamp):
             return
-        self._last_stamp = stamp
         self._frames.publish(operator_messages.to_message(frame))
         if not clock_known and self._protocol != "bvh":
             device = convert.to_stamp(round(sample.time * 1e9))
@@ -107,7 +106,7 @@ class MocapNode(Node):
             self._engaged = False  # who comes back after silence has to ask for it
             why = max(receiver.refused, key=lambda text: receiver.refused[text], default="nothing comes")
             self._diagnostics.update(ros.Diagnostics.WARN, f"silent: {why}", **values)
-        elif self._last_stamp == 0:
+        elif self._stamps.last == 0:
             self._diagnostics.update(ros.Diagnostics.WARN, "nobody with pelvis and head tracked", **values)
         else:
             self._diagnostics.update(ros.Diagnostics.OK, "streaming", **values)

@@ -47,8 +47,7 @@ class MotionPlayerNode(Node):
         self._waiting = autostart
         self._idle = Place(0.0, False, "ready")
         self._sequence = 0
-        self._last_stamp = 0
-        self._time_back = ros.on_time_back(self, self._begin_anew)
+        self._stamps = ros.Forward(self, self._begin_anew)
         # Outputs before inputs
         self._frames = ros.publisher(self, endpoints.OPERATOR_FRAME)
         self._traces = ros.publisher(self, endpoints.TRACE) if trace else None
@@ -70,13 +69,12 @@ class MotionPlayerNode(Node):
         return response
 
     def _begin_anew(self) -> None:
-        self._last_stamp, self._started = 0, None
+        self._started = None
 
     def _on_timer(self) -> None:
         stamp = self.get_clock().now().nanoseconds
-        if stamp <= self._last_stamp:  # simulated time stands still, or has not begun
+        if not self._stamps.passes(stamp):
             return
-        self._last_stamp = stamp
         if self._waiting and self._frames.get_subscription_count():  # a start that nobody sees engages nobody
             self._waiting, self._started = False, stamp
         place = self._idle

@@ -55,8 +55,7 @@ class ScriptedOperatorNode(Node):
         self._objects: list[ObjectState] | None = None
         self._waiting = autostart  # for the first look at the scene
         self._reported = self._operator.state
-        self._last_stamp = 0
-        self._time_back = ros.on_time_back(self, self._begin_anew)
+        self._stamps = ros.Forward(self, self._operator.stop)
         # Outputs before inputs
         self._frames = ros.publisher(self, endpoints.OPERATOR_FRAME)
         self._annotations = ros.publisher(self, endpoints.ANNOTATIONS)
@@ -89,15 +88,10 @@ class ScriptedOperatorNode(Node):
         self._operator.stop()
         return response
 
-    def _begin_anew(self) -> None:
-        self._operator.stop()
-        self._last_stamp = 0
-
     def _on_timer(self) -> None:
         stamp = self.get_clock().now().nanoseconds
-        if stamp <= self._last_stamp:  # simulated time stands still, or has not begun
+        if not self._stamps.passes(stamp):
             return
-        self._last_stamp = stamp
         received = time.time_ns()
         frame = self._operator.frame(stamp, self._objects or [])
         self._frames.publish(operator_messages.to_message(frame))

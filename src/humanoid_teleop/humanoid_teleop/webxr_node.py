@@ -24,12 +24,7 @@ from humanoid_teleop.webxr.server import HeadsetServer
 from humanoid_teleop.webxr.session import HeadsetSession, SessionSettings
 
 OUTCOMES = {"success": EpisodeStatus.SUCCESS, "failure": EpisodeStatus.FAILURE, "unsure": EpisodeStatus.UNSURE}
-SAFETY_STATES = {
-    SafetyStatus.HOLD: "hold",
-    SafetyStatus.ACTIVE: "active",
-    SafetyStatus.SOFT_STOP: "soft stop",
-    SafetyStatus.E_STOP: "emergency stop",
-}
+SAFETY_STATES = ("hold", "active", "soft stop", "emergency stop")
 TELEOP_STATES = ("waiting", "calibrating", "ready", "engaged", "holding")
 RECORDER_STATES = ("idle", "recording", "finalising", "error")
 
@@ -54,8 +49,7 @@ class WebxrNode(Node):
         trace = ros.required(self, "trace", "Publish when each frame was sent", kind=bool)
         # State
         self._session = HeadsetSession(build(SessionSettings, {"grip_to_wrist": grip, "oldest": oldest}, "webxr"))
-        self._last_stamp = 0
-        self._time_back = ros.on_time_back(self, self._begin_anew)
+        self._stamps = ros.Forward(self)
         self._last_arrival = 0
         self._frames_before = self._count = 0
         # Outputs before inputs
@@ -98,9 +92,6 @@ class WebxrNode(Node):
         self._session.connect()
         self.get_logger().info("an operator takes the controls")
 
-    def _begin_anew(self) -> None:
-        self._last_stamp = 0
-
     def packet(self, data: bytes, arrival: int, clock: Estimate | None) -> None:
         """Publish the frame of a packet."""
         self._last_arrival = arrival
@@ -108,9 +99,8 @@ class WebxrNode(Node):
         if frame is None:
             return
         frame.stamp = self.get_clock().now().nanoseconds - (time.time_ns() - frame.stamp)
-        if frame.stamp <= self._last_stamp:  # simulated time stands still, or runs slower than the headset
+        if not self._stamps.passes(frame.stamp):  # simulated time runs slower than the headset
             return
-        self._last_stamp = frame.stamp
         self._frames.publish(operator_messages.to_message(frame))
         self._count += 1
         if self._traces is not None:
@@ -120,8 +110,8 @@ class WebxrNode(Node):
 
     def disconnected(self, reason: str) -> None:
         """Say at once that nobody holds the dead-man."""
-        frame = self._session.farewell(max(self._last_stamp + 1, self.get_clock().now().nanoseconds))
-        self._last_stamp = frame.stamp
+        frame = self._session.farewell(max(self._stamps.last + 1, self.get_clock().now().nanoseconds))
+        self._stamps.passes(frame.stamp)
         self._frames.publish(operator_messages.to_message(frame))
         self.get_logger().warning(f"the operator is gone: {reason}")
 

@@ -74,9 +74,7 @@ class Bench:
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch):
-    monkeypatch.setenv("ROS_DOMAIN_ID", "47")
-    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+def alone():
     yield
     rclpy.try_shutdown()
 
@@ -242,6 +240,7 @@ def test_time_that_goes_back_begins_anew_with_the_same_person(make_bench, retarg
     frames = ros.publisher(bench.probe, endpoints.OPERATOR_FRAME)
     states = ros.publisher(bench.probe, endpoints.JOINT_STATES)
     bench.until(lambda: frames.get_subscription_count() and states.get_subscription_count(), advance=True)
+    bench.until(lambda: bench.probe.count_publishers(endpoints.TELEOP_STATUS.name), advance=True)
     sequence = 0
 
     def until_state(wanted: str, held: bool) -> None:
