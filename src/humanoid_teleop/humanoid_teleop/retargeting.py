@@ -29,7 +29,7 @@ from humanoid_teleop.hands.retargeter import HandRetargeter
 from humanoid_teleop.operator import PART_INDEX, SIDES, OperatorFrame
 from humanoid_teleop.person.calibration import OperatorCalibration, calibrate
 from humanoid_teleop.person.filtering import BAD, JUMPED, FrameGate
-from humanoid_teleop.person.follower import FOLLOWING, HOLDING, IDLE, PoseFollower, Target
+from humanoid_teleop.person.follower import FOLLOWING, HOLDING, IDLE, PoseFollower, Target, turn_to_difference
 from humanoid_teleop.person.mapping import BodyMapping
 from humanoid_teleop.settings import Settings
 
@@ -406,18 +406,14 @@ class Retargeter:
 
     def _turn_with_chest(self, dt: float) -> None:
         """What the waist cannot take over of the chest's rotation turns the arms along with the chest."""
-        rest = _NO_TURN
-        if self._chest.state == FOLLOWING and not self._settings.level:
+        turns = self._chest.state == FOLLOWING and not self._settings.level
+        if turns and self._rest is _NO_TURN:
+            self._rest = _NO_TURN.copy()
+        if turns:
             wanted = self._stepper.wish.chest.rotation
-            rest = rotations.multiply(self._stepper.state.torso, rotations.inverse(wanted))
-        elif self._rest is _NO_TURN:
-            return
-        change = rotations.log(rotations.multiply(rest, rotations.inverse(self._rest)))
-        angle = math.sqrt(float(change @ change))
-        if angle <= REST_RATE * dt:
-            self._rest = rest
-        else:
-            self._rest = rotations.multiply(rotations.exp(change * (REST_RATE * dt / angle)), self._rest)
+            turn_to_difference(self._rest, wanted, self._stepper.state.torso, REST_RATE * dt)
+        elif self._rest is not _NO_TURN and turn_to_difference(self._rest, _NO_TURN, _NO_TURN, REST_RATE * dt):
+            self._rest = _NO_TURN
 
     def _wish_arm(self, index: int, side: str, arm: _Arm, time: float, dt: float) -> None:
         wish, follower = self._stepper.wish, arm.follower

@@ -9,6 +9,7 @@ lets its answer through the guard and moves.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -119,6 +120,28 @@ class Weights(NamedTuple):
     collision_slack: float
 
 
+class Step(NamedTuple):
+    """What is worked out anew in each step.
+
+    Attributes:
+        span: Its length (1,) [s].
+        braking: Way to stop that was found good (n,) [rad/s2].
+        wanted: Velocities (n,) [rad/s].
+        brake: Those of braking (n,) [rad/s].
+        answer: Those of the arms, in the program's order (m,) [rad/s].
+        program: The arms' quadratic program.
+        counts: How many variables and rows that has (2,).
+    """
+
+    span: np.ndarray
+    braking: np.ndarray
+    wanted: np.ndarray
+    brake: np.ndarray
+    answer: np.ndarray
+    program: Program
+    counts: np.ndarray
+
+
 class Stepper:
     """Moves the joints of one robot.
 
@@ -178,7 +201,12 @@ class Stepper:
             (no_target(), no_target()), np.zeros((2, 3)), no_target(), no_target(), np.full(4, -1.0), np.zeros(2)
         )
         self._wanted, self._brake, self._braking = np.zeros(size), np.zeros(size), limits.acceleration.copy()
+        self._answer, self._span = np.zeros_like(self._program.gradient), np.zeros(1)
         self._counts = np.zeros(2, dtype=np.int64)
+        step = Step(self._span, self._braking, self._wanted, self._brake, self._answer, self._program, self._counts)
+        links = self.collision.parts()
+        self._plan = _plans(self._body, self.state, self.wish, self._gains, self._weights, links, self._collide, step)
+        self._take = _takes(self._body, self.state, self._weights, links, self.collision.reaches, self._collide, step)
         self.failed = self.guarded = 0
         self.start(self.state.q)
 
@@ -193,45 +221,16 @@ class Stepper:
 
     def step(self, dt: float) -> None:
         """Move for dt [s] as wished."""
-        body, state, links = self._body, self.state, self.collision.parts()
-        rows, program, counts = self._collide, self._program, self._counts
-        _plan(
-            body,
-            state,
-            self.wish,
-            self._gains,
-            self._weights,
-            links,
-            rows,
-            dt,
-            self._braking,
-            self._wanted,
-            self._brake,
-            program,
-            counts,
-        )
-        size, count = counts.tolist()
-        answer = arm_solver.solve(program, size, count) if size else program.gradient
-        if answer is None:
-            self.failed += 1
-            answer, self._wanted[:] = self._brake[program.columns], self._brake
-        reaches = self.collision.reaches
-        fine = _take(
-            body,
-            state,
-            self._weights,
-            links,
-            reaches,
-            rows,
-            dt,
-            answer,
-            self._wanted,
-            self._brake,
-            self._braking,
-            program,
-            size,
-        )
-        self.guarded += not fine
+        self._span[0] = dt
+        next(self._plan)
+        size, count = self._counts.tolist()
+        if size:
+            answer = arm_solver.solve(self._program, size, count)
+            if answer is None:
+                self.failed += 1
+                answer, self._wanted[:] = self._brake[self._program.columns[:size]], self._brake
+            self._answer[:size] = answer
+        self.guarded += not next(self._take)
 
     def at_rest(self, side: str) -> None:
         """Forget what was asked of an arm."""
@@ -251,6 +250,36 @@ def _settle(body: Body, state: State) -> None:
     to_quaternion(turned, state.head)
 
 
+# Generators: they keep their arguments as machine values. To hand over a hundred arrays for each step takes longer than
+# the step's own work.
+
+
+@compiled
+def _plans(
+    body: Body,
+    state: State,
+    wish: Wish,
+    gains: tuple[Gains, Gains],
+    weights: Weights,
+    links: Links,
+    collide: bool,
+    step: Step,
+) -> Iterator[bool]:
+    """Plan a step whenever the next is asked for."""
+    while True:
+        _plan(body, state, wish, gains, weights, links, collide, step)
+        yield True
+
+
+@compiled
+def _takes(
+    body: Body, state: State, weights: Weights, links: Links, reaches: np.ndarray, collide: bool, step: Step
+) -> Iterator[bool]:
+    """Take a step whenever the next is asked for, and tell whether it passed whole."""
+    while True:
+        yield _take(body, state, weights, links, reaches, collide, step)
+
+
 @compiled
 def _plan(
     body: Body,
@@ -260,15 +289,11 @@ def _plan(
     weights: Weights,
     links: Links,
     collide: bool,
-    dt: float,
-    braking: np.ndarray,
-    wanted: np.ndarray,
-    brake: np.ndarray,
-    program: Program,
-    counts: np.ndarray,
+    step: Step,
 ) -> None:
-    """Velocities of waist and neck into `wanted`, those of braking with `braking` [rad/s2] into `brake`, the arms'
-    program, and how many variables and rows that has."""
+    """Velocities of waist and neck into `step.wanted`, those of braking into `step.brake`, and the arms' program."""
+    dt, braking, wanted, brake = step.span[0], step.braking, step.wanted, step.brake
+    program, counts = step.program, step.counts
     chain, pose, n = body.chain, state.pose, state.q.shape[0]
     low, high, home_rate = np.empty(n), np.empty(n), np.empty(n)
     braking_box(state.q, state.v, dt, body.lower, body.upper, body.velocity, body.acceleration, low, high, brake)
@@ -353,19 +378,7 @@ def _plan(
 
 @compiled
 def _take(
-    body: Body,
-    state: State,
-    weights: Weights,
-    links: Links,
-    reaches: np.ndarray,
-    collide: bool,
-    dt: float,
-    answer: np.ndarray,
-    wanted: np.ndarray,
-    brake: np.ndarray,
-    braking: np.ndarray,
-    program: Program,
-    size: int,
+    body: Body, state: State, weights: Weights, links: Links, reaches: np.ndarray, collide: bool, step: Step
 ) -> bool:
     """Take the step with the arms' `answer`, cut back as far as it must be for the robot to stop before links touch;
     whether it passed whole.
@@ -374,9 +387,10 @@ def _take(
     hands that move close to each other must. `braking` (n,) [rad/s2] is the one that was found good, and `brake` the
     step of the one that was found good a step before.
     """
+    dt, braking, wanted, brake, program = step.span[0], step.braking, step.wanted, step.brake, step.program
     n, slack, before = state.q.shape[0], weights.collision_slack, braking.copy()
-    for i in range(size):
-        wanted[program.columns[i]] = min(max(answer[i], program.lower[i]), program.upper[i])
+    for i in range(step.counts[0]):
+        wanted[program.columns[i]] = min(max(step.answer[i], program.lower[i]), program.upper[i])
     fine, trial = False, np.empty(n)
     for attempt in range(len(BACK_OFF) + len(PARTS)):
         trial[:] = brake

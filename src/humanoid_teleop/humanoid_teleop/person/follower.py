@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from humanoid_core import rotations
-from humanoid_teleop.compiled import compiled, dot, exp, multiply
+from humanoid_teleop.compiled import between, compiled, dot, exp, multiply
 from humanoid_teleop.person.filtering import STANDSTILL, Bank, PoseFilter, predict
 from humanoid_teleop.settings import Settings
 
@@ -149,6 +149,26 @@ def _moved(
         moved = np.empty(4)
         exp(turn, share, moved)
         multiply(moved, out.rotation, out.rotation)
+
+
+@compiled
+def turn_to_difference(rotation: np.ndarray, start: np.ndarray, end: np.ndarray, longest: float) -> bool:
+    """Turn a quaternion (4,) by at most `longest` [rad] towards the rotation that takes `start` (4,) to `end` (4,).
+
+    Returns:
+        Whether it got there.
+    """
+    back, goal, change = np.empty(4), np.empty(4), np.empty(3)
+    back[0], back[1], back[2], back[3] = -start[0], -start[1], -start[2], start[3]
+    multiply(end, back, goal)
+    between(rotation, goal, change)
+    angle = math.sqrt(dot(change, change))
+    if angle <= longest:
+        rotation[:] = goal
+    else:
+        exp(change, longest / angle, back)
+        multiply(back, rotation, rotation)
+    return angle <= longest
 
 
 @compiled
