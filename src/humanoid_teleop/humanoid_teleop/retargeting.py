@@ -91,8 +91,8 @@ class Counts:
 class _Arm:
     """What is remembered of one arm."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.follower = PoseFollower(settings, settings.smoothing, settings.clutched)
+    def __init__(self, settings: Settings, wish: Target) -> None:
+        self.follower = PoseFollower(settings, settings.smoothing, settings.clutched, wish)
         self.bend = np.zeros(3)
         self.wanted = False  # engaged by the person
         self.released = False  # seen not engaged since the arm last stopped following
@@ -135,9 +135,10 @@ class Retargeter:
         self._zero: int | None = None  # stamp that times in seconds count from
         self._time: float | None = None
         # Who follows
-        self._arms = {side: _Arm(settings) for side in self.body.arms}
-        self._chest = PoseFollower(settings, settings.chest_smoothing, clutched=False)
-        self._head = PoseFollower(settings, settings.chest_smoothing, clutched=False)
+        wish = self._stepper.wish
+        self._arms = {side: _Arm(settings, target) for side, target in zip(self.body.arms, wish.arms, strict=True)}
+        self._chest = PoseFollower(settings, settings.chest_smoothing, clutched=False, out=wish.chest)
+        self._head = PoseFollower(settings, settings.chest_smoothing, clutched=False, out=wish.head)
         facing = self._stepper.state
         self._torso_home, self._head_home = facing.torso.copy(), facing.head.copy()
         self._rest = _NO_TURN  # robot's chest against the person's, as far as it turns the arms, quaternion xyzw
@@ -401,7 +402,7 @@ class Retargeter:
             return
         if follower.state != FOLLOWING:
             follower.engage(time, _NOWHERE, state.torso if index == 2 else state.head)
-        follower.target(time, dt, wish.chest if index == 2 else wish.head)
+        follower.target(time, dt)
         wish.shares[index] = min((time - follower.engaged_at) / SOFT_START, 1.0)
 
     def _turn_with_chest(self, dt: float) -> None:
@@ -417,7 +418,7 @@ class Retargeter:
 
     def _wish_arm(self, index: int, side: str, arm: _Arm, time: float, dt: float) -> None:
         wish, follower = self._stepper.wish, arm.follower
-        target = follower.target(time, dt, wish.arms[index])
+        target = follower.target(time, dt)
         if self._rest is not _NO_TURN:
             turned_target(self._rest, target)
         if self._settings.clutched:

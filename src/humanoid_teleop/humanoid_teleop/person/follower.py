@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -47,9 +48,10 @@ class PoseFollower:
         settings: Prediction, clutch and ramp.
         smoothing: Longest time constant of the filter [s].
         clutched: Whether the offset stays.
+        out: Room for targets; None: its own.
     """
 
-    def __init__(self, settings: Settings, smoothing: float, clutched: bool) -> None:
+    def __init__(self, settings: Settings, smoothing: float, clutched: bool, out: Target | None = None) -> None:
         self._settings = settings
         self._clutched = clutched
         self._filter = PoseFilter(smoothing, settings.smoothing_fast, settings.lead)
@@ -57,9 +59,11 @@ class PoseFollower:
         self.seen = -math.inf  # time of the newest good pose [s]
         self.engaged_at = 0.0
         self.state = IDLE
-        self._target = no_target()
+        self._target = no_target() if out is None else out
         self._offset = np.zeros(3)
         self._turn = np.zeros(3)
+        self._ahead = np.zeros(5)
+        self._move = _moves(self._filter.bank, self._ahead, self._offset, self._turn, self._target)
         self._faded_from = 0.0
         self._fade_time = 0.0
 
@@ -85,12 +89,11 @@ class PoseFollower:
         self.engaged_at = time
         self.state = FOLLOWING
 
-    def target(self, time: float, dt: float = 0.0, out: Target | None = None) -> Target:
-        """Where to be at `time` [s], the end of a step of dt [s], into `out`; without it, the same object each time."""
+    def target(self, time: float, dt: float = 0.0) -> Target:
+        """Where to be at `time` [s], the end of a step of dt [s]: the same object each time."""
         share, change = (1.0, 0.0) if self._clutched else self._fading(time)
-        out = self._target if out is None else out
-        self._predict(time, dt, share, change, out)
-        return out
+        self._predict(time, dt, share, change)
+        return self._target
 
     def progress(self, time: float) -> float:
         """How far engaging has come, 0..1, without a jump in speed or acceleration."""
@@ -98,19 +101,20 @@ class PoseFollower:
 
     def slide(self, shift: np.ndarray) -> None:
         """Move a clutched anchor by (3,) [m]."""
-        self._offset = self._offset + shift
+        self._offset += shift
 
-    def _predict(self, time: float, dt: float, share: float, change: float, out: Target) -> None:
+    def _predict(self, time: float, dt: float, share: float, change: float) -> None:
         settings = self._settings
         horizon = time - self._filter.time + settings.lead
         longest = min(settings.lead + 1.5 * self._period, settings.prediction_limit)
-        _moved(self._filter.bank, horizon, longest, dt, self._offset, self._turn, share, change, out)
+        self._ahead[:] = horizon, longest, dt, share, change
+        next(self._move)
 
     def _anchor(self, time: float, position: np.ndarray, rotation: np.ndarray) -> None:
-        self._predict(time, 0.0, 0.0, 0.0, self._target)
+        self._predict(time, 0.0, 0.0, 0.0)
         mapped, turned = self._target.position, self._target.rotation
-        self._offset = position - mapped
-        self._turn = rotations.log(rotations.multiply(rotation, rotations.inverse(turned)))
+        self._offset[:] = position - mapped
+        self._turn[:] = rotations.log(rotations.multiply(rotation, rotations.inverse(turned)))
         distance = math.sqrt(float(self._offset @ self._offset))
         self._faded_from = time
         self._fade_time = max(self._settings.engage_time, distance / self._settings.engage_speed)
@@ -121,6 +125,14 @@ class PoseFollower:
             return 0.0, 0.0
         x = min(max((time - self._faded_from) / self._fade_time, 0.0), 1.0)
         return 1.0 - x * x * x * (10.0 - x * (15.0 - 6.0 * x)), -30.0 * (x * (1.0 - x)) ** 2 / self._fade_time
+
+
+@compiled
+def _moves(bank: Bank, ahead: np.ndarray, offset: np.ndarray, turn: np.ndarray, out: Target) -> Iterator[bool]:
+    """See `_moved`, whenever the next is asked for: a generator keeps its arguments as machine values."""
+    while True:
+        _moved(bank, ahead[0], ahead[1], ahead[2], offset, turn, ahead[3], ahead[4], out)
+        yield True
 
 
 @compiled
