@@ -94,6 +94,14 @@ class Topic:
         size = min(int(self.sizes[index]), _HEAD) if self.heavy else int(self.sizes[index])
         return self.data[start : start + size].tobytes()
 
+    def payloads(self) -> list[bytes]:
+        """All small messages."""
+        size = int(self.sizes[0]) if len(self.sizes) else 0
+        if self.heavy or (self.sizes != size).any():
+            return [self.payload(index) for index in range(len(self.starts))]
+        joined = windows(self.data, size, self.starts).tobytes()
+        return [joined[at : at + size] for at in range(0, len(joined), size)]
+
     def stamps(self) -> np.ndarray:
         """The time at the beginning of each message, (n,) int64 [ns]: of types that begin with a header or a time."""
         if not len(self.starts):

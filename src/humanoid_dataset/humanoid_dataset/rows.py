@@ -90,15 +90,13 @@ def take(folder: Path, contract: Contract) -> Rows:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             for name, full in topics.items():
                 topic, unpacked = found[full], dict[int, bytes]()
-                heads[name] = [
-                    (
-                        at,
-                        bag.heavy_payload(data, topic, i, unpacked)
-                        if topic.heavy and whole[name]
-                        else topic.payload(i)[: None if whole[name] else _HEAD],
-                    )
-                    for i, at in enumerate(topic.received.tolist())
-                ]
+                if not topic.heavy:
+                    payloads = topic.payloads()
+                elif whole[name]:
+                    payloads = [bag.heavy_payload(data, topic, i, unpacked) for i in range(len(topic.starts))]
+                else:
+                    payloads = [topic.payload(i)[:_HEAD] for i in range(len(topic.starts))]
+                heads[name] = list(zip(topic.received.tolist(), payloads))
     except bag.Untrue as reason:
         raise ExportError(
             f"{folder}: found a bag without a true index ({reason}), expected a whole one (`recover` it first)"
