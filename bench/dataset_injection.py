@@ -29,7 +29,6 @@ class Spoilt(Episode):
         """The same as an episode that is whole, and free to be changed."""
         made = cls(clean.folder, copy.deepcopy(clean.sidecar), copy.deepcopy(clean.metadata))
         made._namespace = clean._namespace
-        made._store = clean._store
         made._topics = {name: dataclasses.replace(topic) for name, topic in clean.topics.items()}
         made.pictures = {}
         made.touched = set()

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import io
 import mmap
+import os
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,13 +26,15 @@ from mcap.opcode import Opcode
 from mcap.records import Channel, Message, Schema
 from mcap.stream_reader import CRCValidationError, StreamReader
 
-from humanoid_dataset.columns import HEAD
+from humanoid_dataset.columns import HEAD, windows
 
 _MAGIC = b"\x89MCAP0\r\n"
 _RECORD = struct.Struct("<BQ")
 _FOOTER = struct.Struct("<BQQQI")
 _CHUNK_INDEX = struct.Struct("<QQQQI")  # start, end, offset, length, bytes of the map of message indices
 _INDEX = struct.Struct("<BQHI")  # opcode, length, channel, bytes of the entries
+_ENTRY = 16  # [bytes] log time and offset of a message in an index
+_OFFSET_BITS = 40  # of a number that sorts messages by chunk and offset in it
 _MESSAGE = 31  # [bytes] of a message record before its payload: opcode, length, channel, sequence, log and publish time
 _HEAD = 64  # [bytes] of a large message that are looked at
 _RECORD_HEAD = _MESSAGE + _HEAD
@@ -38,6 +42,9 @@ _RECORD_HEAD = _MESSAGE + _HEAD
 BROKEN = (McapError, CRCValidationError, ValueError, EOFError, struct.error, KeyError)
 # Types whose messages stay on disk until somebody looks at them.
 HEAVY = {"sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/PointCloud2"}
+
+
+_ZSTD = zstandard.ZstdDecompressor()
 
 
 class Untrue(Exception):
@@ -87,11 +94,19 @@ class Topic:
         size = min(int(self.sizes[index]), _HEAD) if self.heavy else int(self.sizes[index])
         return self.data[start : start + size].tobytes()
 
+    def payloads(self) -> list[bytes]:
+        """All small messages."""
+        size = int(self.sizes[0]) if len(self.sizes) else 0
+        if self.heavy or (self.sizes != size).any():
+            return [self.payload(index) for index in range(len(self.starts))]
+        joined = windows(self.data, size, self.starts).tobytes()
+        return [joined[at : at + size] for at in range(0, len(joined), size)]
+
     def stamps(self) -> np.ndarray:
         """The time at the beginning of each message, (n,) int64 [ns]: of types that begin with a header or a time."""
         if not len(self.starts):
             return np.zeros(0, np.int64)
-        heads = np.lib.stride_tricks.sliding_window_view(self.data, 12)[self.starts]
+        heads = windows(self.data, 12, self.starts)
         times = np.ascontiguousarray(heads[:, 4:]).view("<u4")
         stamps = times[:, 0].astype("<i4").astype(np.int64) * 1_000_000_000 + times[:, 1]
         other = heads[:, 1] & 1 == 0  # big endian
@@ -103,13 +118,15 @@ class Topic:
 
 @dataclass(frozen=True)
 class _Chunk:
-    """A chunk: offset and length of its record, bytes of the message indices behind it, unpacked size, channels."""
+    """A chunk: where its record begins and ends, bytes of the message indices behind it, unpacked size, and of each
+    channel in it number and place of the message index."""
 
     offset: int
-    length: int
+    end: int
     indices: int
     size: int
     channels: tuple[int, ...]
+    places: tuple[int, ...]
 
 
 def read_index(path: Path) -> dict[str, Topic]:
@@ -123,7 +140,7 @@ def read_index(path: Path) -> dict[str, Topic]:
         raise Untrue("too short")
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
-            return _indexed(data)
+            return _indexed(data, stream.fileno())
         except (struct.error, IndexError, ValueError, KeyError, RuntimeError, zstandard.ZstdError) as reason:
             raise Untrue(repr(reason)) from reason
 
@@ -288,10 +305,10 @@ def _catalogue(data: mmap.mmap, summary: list[tuple[int, int, int]]) -> tuple[di
         elif opcode == Opcode.CHUNK_INDEX:
             _, _, offset, length, size = _CHUNK_INDEX.unpack_from(record)
             behind = _CHUNK_INDEX.size + size
-            channels = struct.unpack(f"<{'HQ' * (size // 10)}", record[_CHUNK_INDEX.size : behind])[::2]
+            index = struct.unpack(f"<{'HQ' * (size // 10)}", record[_CHUNK_INDEX.size : behind])
             (indices,) = struct.unpack_from("<Q", record, behind)
             (unpacked,) = struct.unpack_from("<Q", record, len(record) - 8)
-            chunks.append(_Chunk(offset, length, indices, unpacked, channels))
+            chunks.append(_Chunk(offset, offset + length, indices, unpacked, index[::2], index[1::2]))
     return topics, sorted(chunks, key=lambda chunk: chunk.offset)
 
 
@@ -299,39 +316,40 @@ def _stream(record: bytes) -> ReadDataStream:
     return ReadDataStream(io.BytesIO(record))
 
 
-def _indexed(data: mmap.mmap) -> dict[str, Topic]:
+def _indexed(data: mmap.mmap, file: int) -> dict[str, Topic]:
     summary = _summary(data)
     topics, chunks = _catalogue(data, summary)
     heavy = {number for number, topic in topics.items() if topic.heavy}
-    mixed = any(heavy & set(chunk.channels) and set(chunk.channels) - heavy for chunk in chunks)
+    mixed = any(not heavy.isdisjoint(chunk.channels) and not heavy.issuperset(chunk.channels) for chunk in chunks)
+    table, chunk_of, channel_of = _entries(data, chunks)
+    for opcode, body, _ in summary:
+        if opcode == Opcode.STATISTICS and struct.unpack_from("<Q", data, body)[0] != len(table):
+            raise Untrue("messages that are in no index")
+    large = np.isin(channel_of, list(heavy))
     bases, size = (np.zeros(len(chunks), np.int64), 0) if mixed else _plan(chunks, heavy)
     room = np.empty(size, np.uint8)  # where chunks of small messages are unpacked; unless they hold large ones, too:
     cut: list[bytes] = []  # then small messages are cut out of them
     heads: list[bytes] = []  # beginnings of large messages
-    entries: list[tuple[int, int, np.ndarray]] = []  # chunk, channel, log times and offsets
+    ends = np.searchsorted(chunk_of, np.arange(len(chunks) + 1)).tolist()
     for number, chunk in enumerate(chunks):
-        begin = chunk.offset + chunk.length
-        found = _entries(data[begin : begin + chunk.indices])
-        entries += [(number, channel, places) for channel, places in found.items()]
-        light = not heavy.issuperset(found)
-        last = max((int(places[:, 1].max()) for channel, places in found.items() if channel in heavy), default=0)
-        records = _unpacked(data, chunk.offset, None if light else last + _RECORD_HEAD)
+        rows = slice(ends[number], ends[number + 1])
+        light = not heavy.issuperset(chunk.channels)
+        at = table[rows, 1].tolist() if mixed or not light else []
+        most = None if light else max(at, default=0) + _RECORD_HEAD
+        records = _unpacked(data, chunk.offset, most)
         if light and not mixed:
             room[bases[number] : bases[number] + chunk.size] = np.frombuffer(records, np.uint8)
+        elif not light and isinstance(records, memoryview):  # few bytes here and there: cheaper to read than to map
+            begin = _plain(data, chunk.offset)
+            heads += [os.pread(file, _RECORD_HEAD, begin + place).ljust(_RECORD_HEAD, b"\0") for place in at]
         else:
-            for channel, places in found.items():
-                for at in places[:, 1].tolist():
-                    if channel in heavy:
-                        heads.append(bytes(records[at : at + _RECORD_HEAD]).ljust(_RECORD_HEAD, b"\0"))
-                    else:
-                        cut.append(bytes(records[at : at + 9 + _RECORD.unpack_from(records, at)[1]]))
+            for place, is_large in zip(at, large[rows].tolist()):
+                if is_large:
+                    heads.append(bytes(records[place : place + _RECORD_HEAD]).ljust(_RECORD_HEAD, b"\0"))
+                else:
+                    cut.append(bytes(records[place : place + 9 + _RECORD.unpack_from(records, place)[1]]))
         if isinstance(records, memoryview):
             records.release()
-    counts = [len(places) for _, _, places in entries]
-    table = np.concatenate([places for _, _, places in entries]) if entries else np.zeros((0, 2), np.int64)
-    chunk_of = np.repeat([number for number, _, _ in entries], counts).astype(np.int64)
-    channel_of = np.repeat([channel for _, channel, _ in entries], counts).astype(np.int64)
-    large = np.isin(channel_of, list(heavy))
     places = np.zeros(len(table), np.int64)
     places[large] = _RECORD_HEAD * np.arange(len(heads))
     if mixed:
@@ -341,22 +359,38 @@ def _indexed(data: mmap.mmap) -> dict[str, Topic]:
         places[~large] = (bases[chunk_of] + table[:, 1])[~large]
     tops = np.frombuffer(b"".join(heads), np.uint8)
     offsets = np.array([chunk.offset for chunk in chunks], np.int64)
-    names = {
-        name: [c for c, topic in topics.items() if topic.name == name] for name in {t.name for t in topics.values()}
-    }
-    made = {}
-    for name, channels in names.items():
-        rows = np.flatnonzero(np.isin(channel_of, channels))
-        if len(rows):
-            rows = rows[np.lexsort((table[rows, 1], chunk_of[rows]))]
-            topic = topics[channels[0]]
-            topic.received, topic.offsets, topic.chunks = table[rows, 0], table[rows, 1], offsets[chunk_of[rows]]
-            _fill(topic, tops if topic.heavy else room, places[rows], channel_of[rows])
-            made[name] = topic
-    for opcode, body, _ in summary:
-        if opcode == Opcode.STATISTICS and struct.unpack_from("<Q", data, body)[0] != len(table):
-            raise Untrue("messages that are in no index")
+    made: dict[str, Topic] = {}
+    for topic, own in _by_topic(topics, channel_of, (chunk_of << _OFFSET_BITS) | table[:, 1]):
+        topic.received, topic.offsets, topic.chunks = table[own, 0], table[own, 1], offsets[chunk_of[own]]
+        _fill(topic, tops if topic.heavy else room, places[own], channel_of[own])
+        made[topic.name] = topic
     return made
+
+
+def _by_topic(
+    topics: dict[int, Topic], channel_of: np.ndarray, order: np.ndarray
+) -> Iterator[tuple[Topic, np.ndarray]]:
+    """Each topic with messages, and which they are in the order of the file; it may have several channels.
+
+    Args:
+        topics: By channel.
+        channel_of: Of each message, (n,).
+        order: Ascends in the order of the file, (n,).
+    """
+    sorted_rows = np.argsort(channel_of.astype(np.uint16), kind="stable")
+    numbers = np.array(sorted(topics), np.int64)
+    ends = np.searchsorted(channel_of[sorted_rows], np.append(numbers, 1 << 16))
+    parts: dict[str, list[np.ndarray]] = {}
+    first: dict[str, Topic] = {}
+    for i, number in enumerate(numbers.tolist()):
+        topic = first.setdefault(topics[number].name, topics[number])
+        if ends[i + 1] > ends[i]:
+            parts.setdefault(topic.name, []).append(sorted_rows[ends[i] : ends[i + 1]])
+    for name, lists in parts.items():
+        rows = np.concatenate(lists)
+        if (np.diff(order[rows]) < 0).any():
+            rows = rows[np.argsort(order[rows], kind="stable")]
+        yield first[name], rows
 
 
 def _plan(chunks: list[_Chunk], heavy: set[int]) -> tuple[np.ndarray, int]:
@@ -381,7 +415,7 @@ def _fill(topic: Topic, data: np.ndarray, places: np.ndarray, channels: np.ndarr
     """
     if places.min() < 0 or places.max() + _MESSAGE > len(data):
         raise Untrue(f"{topic.name}: a message outside of its chunk")
-    heads = np.lib.stride_tricks.sliding_window_view(data, _MESSAGE)[places]
+    heads = windows(data, _MESSAGE, places)
     length = np.ascontiguousarray(heads[:, 1:9]).view("<i8")[:, 0]
     channel = np.ascontiguousarray(heads[:, 9:11]).view("<u2")[:, 0]
     log = np.ascontiguousarray(heads[:, 15:23]).view("<i8")[:, 0]
@@ -395,17 +429,26 @@ def _fill(topic: Topic, data: np.ndarray, places: np.ndarray, channels: np.ndarr
         raise Untrue(f"{topic.name}: a message of impossible length")
 
 
-def _entries(records: bytes) -> dict[int, np.ndarray]:
-    """Message index records behind a chunk: log time and offset, (n, 2), by channel."""
-    found, at = {}, 0
-    while at < len(records):
-        opcode, length, channel, size = _INDEX.unpack_from(records, at)
-        if opcode != Opcode.MESSAGE_INDEX or size + 6 != length:
-            raise Untrue("no message index behind a chunk")
-        if size:
-            found[channel] = np.frombuffer(records, "<i8", size // 8, at + _INDEX.size).reshape(-1, 2)
-        at += _RECORD.size + length
-    return found
+def _entries(data: mmap.mmap, chunks: list[_Chunk]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All message index records: log time and offset in the chunk, (n, 2); number of the chunk and channel, (n,)."""
+    blob = np.frombuffer(b"".join(data[c.end : c.end + c.indices] for c in chunks) + bytes(_ENTRY), np.uint8)
+    sizes = np.array([chunk.indices for chunk in chunks], np.int64)
+    counts = [len(chunk.channels) for chunk in chunks]
+    chunk_of = np.repeat(np.arange(len(chunks)), counts)
+    channels = np.array([channel for chunk in chunks for channel in chunk.channels], np.int64)
+    behind = np.array([at - chunk.end for chunk in chunks for at in chunk.places], np.int64)  # begin of each record
+    if ((behind < 0) | (behind + _INDEX.size > sizes[chunk_of])).any():
+        raise Untrue("no message index behind a chunk")
+    at = (np.cumsum(sizes) - sizes)[chunk_of] + behind
+    heads = windows(blob, _INDEX.size, at)
+    length, held = heads[:, 1:9].copy().view("<i8")[:, 0], heads[:, 11:15].copy().view("<u4")[:, 0].astype(np.int64)
+    wrong = (heads[:, 0] != Opcode.MESSAGE_INDEX) | (heads[:, 9:11].copy().view("<u2")[:, 0] != channels)
+    if (wrong | (length != held + 6) | (behind + _INDEX.size + held > sizes[chunk_of])).any():
+        raise Untrue("no message index behind a chunk")
+    each = held // _ENTRY
+    before = np.cumsum(each) - each
+    places = np.repeat(at + _INDEX.size - _ENTRY * before, each) + _ENTRY * np.arange(int(each.sum()))
+    return windows(blob, _ENTRY, places).view("<i8"), np.repeat(chunk_of, each), np.repeat(channels, each)
 
 
 def _unpacked(data: mmap.mmap, offset: int, most: int | None = None) -> bytes | memoryview:
@@ -417,15 +460,17 @@ def _unpacked(data: mmap.mmap, offset: int, most: int | None = None) -> bytes | 
     name = data[body + 32 : body + 32 + length]
     (stored,) = struct.unpack_from("<Q", data, body + 32 + length)
     begin = body + 40 + length
+    packed = memoryview(data)[begin : begin + stored]
     if name == b"":
-        return memoryview(data)[begin : begin + stored]
-    packed = data[begin : begin + stored]
-    if name == b"lz4":
-        if most is None:
-            return bytes(lz4.frame.decompress(packed))
-        return bytes(lz4.frame.LZ4FrameDecompressor().decompress(packed, max_length=most))
-    if name == b"zstd":
-        if most is None:
-            return zstandard.ZstdDecompressor().decompress(packed, max_output_size=size)
-        return bytes(zstandard.ZstdDecompressor().stream_reader(packed).read(most))
+        return packed
+    with packed:
+        if name == b"lz4":
+            if most is None:
+                return bytes(lz4.frame.decompress(packed))
+            return bytes(lz4.frame.LZ4FrameDecompressor().decompress(packed, max_length=most))
+        if name == b"zstd":
+            if most is None:
+                return _ZSTD.decompress(packed, max_output_size=size)
+            with _ZSTD.stream_reader(packed) as reader:
+                return bytes(reader.read(most))
     raise Untrue(f"compression {name!r}")

@@ -11,12 +11,13 @@ encapsulation header.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from rosbags.interfaces import Nodetype
-from rosbags.typesys.store import Typestore
 
 from humanoid_dataset.errors import EpisodeError
 
@@ -27,6 +28,7 @@ _SIZES = {
 }  # fmt: skip
 _KINDS = {"bool": "?", "byte": "u1", "octet": "u1", "char": "u1"}
 _BLOCK = 1 << 18  # [bytes] compared at a time, so that they stay in the processor's cache
+_WHOLE = 1 << 22  # [bytes] of a table up to which its messages are brought together, of larger ones single fields
 
 
 @dataclass(frozen=True)
@@ -56,15 +58,29 @@ class Columns:
     Attributes:
         layout: Of all of them.
         index: Which messages of the topic these are, (m,), ascending.
-        rows: Their bytes, (m, size) uint8.
+        data: Bytes in which they stand, (n,) uint8.
+        starts: Where each begins in them, (m,).
     """
 
     layout: Layout
     index: np.ndarray
-    rows: np.ndarray
+    data: np.ndarray
+    starts: np.ndarray
 
     def __len__(self) -> int:
         return len(self.index)
+
+    @cached_property
+    def _rows(self) -> np.ndarray | None:
+        """All bytes, (m, size), behind each other, so that many fields are read fast; None where they are too many."""
+        small = self.layout.size * len(self) <= _WHOLE
+        return windows(self.data, self.layout.size, self.starts) if small else None
+
+    def _stretch(self, offset: int, size: int) -> np.ndarray:
+        """Some bytes of each message, (m, size), contiguous."""
+        if self._rows is None:
+            return windows(self.data, size, self.starts + offset)
+        return np.ascontiguousarray(self._rows[:, offset : offset + size])
 
     def array(self, path: str) -> np.ndarray:
         """Values of one field, (m, k): k is 1, or the length of an array or sequence; (m, 0) for an empty one.
@@ -77,8 +93,7 @@ class Columns:
                 return np.zeros((len(self), 0))
             raise KeyError(path)
         offset, kind, count = self.layout.fields[path]
-        part = np.ascontiguousarray(self.rows[:, offset : offset + kind.itemsize * count])
-        return part.view(kind)
+        return self._stretch(offset, kind.itemsize * count).view(kind)
 
     def finite(self, ends: tuple[str, ...]) -> np.ndarray:
         """Whether all numbers of the fields whose paths end so are finite, (m,) bool: fields that touch at once."""
@@ -91,9 +106,19 @@ class Columns:
                 joined.append([offset, kind, count])
         good = np.ones(len(self), bool)
         for offset, kind, count in joined:
-            part = np.ascontiguousarray(self.rows[:, offset : offset + kind.itemsize * count])
-            good &= np.isfinite(part.view(kind)).all(axis=1)
+            part = self._stretch(offset, kind.itemsize * count).view(kind)
+            if not np.isfinite(part.sum()):  # else none of them is not
+                good &= np.isfinite(part).all(axis=1)
         return good
+
+    def whole(self, path: str) -> bool:
+        """Whether all numbers of one field are finite; an empty one has none that is not."""
+        if self.layout.counts.get(path) == 0:
+            return True
+        offset, kind, count = self.layout.fields[path]
+        step = max(1, _BLOCK // (kind.itemsize * count))
+        blocks = (self.starts[row : row + step] + offset for row in range(0, len(self), step))
+        return all(np.isfinite(windows(self.data, kind.itemsize * count, at).view(kind).sum()) for at in blocks)
 
     def column(self, path: str) -> np.ndarray:
         """Values of a field that is one number, (m,)."""
@@ -112,13 +137,32 @@ class Columns:
         return self.layout.texts[path]
 
 
+def windows(data: np.ndarray, size: int, starts: np.ndarray) -> np.ndarray:
+    """Stretches of one size, (m, size) uint8, contiguous.
+
+    Args:
+        data: Bytes in a row, (n,) uint8.
+        size: Of each [bytes].
+        starts: Where they begin, (m,); all of them are inside.
+
+    Raises:
+        IndexError: one is not.
+    """
+    if not len(starts):
+        return np.zeros((0, size), np.uint8)
+    if size > len(data):
+        raise IndexError(f"{size} of {len(data)} bytes")
+    every = np.ndarray((len(data) - size + 1,), f"V{size}", data, strides=(1,))
+    return every[starts].view(np.uint8).reshape(-1, size)
+
+
 def columns_of(
-    store: Typestore, type_name: str, data: np.ndarray, starts: np.ndarray, sizes: np.ndarray
+    types: Mapping[str, Any], type_name: str, data: np.ndarray, starts: np.ndarray, sizes: np.ndarray
 ) -> list[Columns]:
     """Messages as tables, one for each layout that occurs.
 
     Args:
-        store: Knows the type.
+        types: Constants and fields by name of the type, as rosbags reads them from a definition.
         type_name: Of the messages.
         data: Bytes in which they stand, (n,) uint8.
         starts: Where each begins, with its encapsulation header.
@@ -132,42 +176,32 @@ def columns_of(
         left = np.flatnonzero(sizes == size)
         while len(left):
             at = int(starts[left[0]])
-            layout = _Walk(store, data[at : at + size]).layout(type_name)
-            rows = _rows(data, starts[left], size)
-            same = _same(rows, layout)
-            found.append(Columns(layout, left, rows) if same.all() else Columns(layout, left[same], rows[same]))
+            layout = _Walk(types, data[at : at + size]).layout(type_name)
+            same = _same(data, starts[left], layout)
+            found.append(Columns(layout, left[same], data, starts[left[same]]))
             left = left[~same]
     return found
 
 
-def _rows(data: np.ndarray, starts: np.ndarray, size: int) -> np.ndarray:
-    """Stretches of one size, (m, size): a view where they follow each other at one distance, else a copy."""
-    steps = np.diff(starts)
-    step = int(steps[0]) if len(steps) else size
-    if step >= size and (steps == step).all():
-        whole = data[int(starts[0]) :]
-        return np.lib.stride_tricks.as_strided(whole, (len(starts), size), (step, 1), writeable=False)
-    windows: np.ndarray = np.lib.stride_tricks.sliding_window_view(data, size)[starts]
-    return windows
-
-
-def _same(rows: np.ndarray, layout: Layout) -> np.ndarray:
-    """Which rows agree with the first in all that is stable, (m,) bool."""
-    same = np.ones(len(rows), bool)
-    for begin, end, mask in layout.stable if len(rows) > 1 else ():
-        text = (rows[0, begin:end] & mask).view(np.uint64)
+def _same(data: np.ndarray, starts: np.ndarray, layout: Layout) -> np.ndarray:
+    """Which messages agree with the first in all that is stable, (m,) bool."""
+    same = np.ones(len(starts), bool)
+    for begin, end, mask in layout.stable if len(starts) > 1 else ():
+        first = data[int(starts[0]) + begin : int(starts[0]) + end].copy()
+        plain, masked = first.view(np.uint64), (first & mask).view(np.uint64)
         step = max(1, _BLOCK // (end - begin))
-        for row in range(0, len(rows), step):
-            part = (rows[row : row + step, begin:end] & mask).view(np.uint64)
-            same[row : row + step] &= (part == text).all(axis=1)
+        for row in range(0, len(starts), step):
+            part = windows(data, end - begin, starts[row : row + step] + begin)
+            if not (part.view(np.uint64) == plain).all():  # as a rule: even what does not count is the same
+                same[row : row + step] &= ((part & mask).view(np.uint64) == masked).all(axis=1)
     return same
 
 
 class _Walk:
     """Goes through one message by its definition."""
 
-    def __init__(self, store: Typestore, data: np.ndarray) -> None:
-        self._store, self._data, self._bytes, self._at = store, data, data.tobytes(), HEAD
+    def __init__(self, types: Mapping[str, Any], data: np.ndarray) -> None:
+        self._types, self._bytes, self._at = types, data.tobytes(), HEAD
         self._fields: dict[str, tuple[int, np.dtype[Any], int]] = {}
         self._texts: dict[str, str] = {}
         self._counts: dict[str, int] = {}
@@ -187,7 +221,7 @@ class _Walk:
         )
 
     def _message(self, type_name: str, path: str) -> None:
-        for name, (kind, detail) in self._store.get_msgdef(type_name).fields:
+        for name, (kind, detail) in self._types[type_name][1]:
             self._item(kind, detail, f"{path}.{name}" if path else name)
 
     def _item(self, kind: Nodetype, detail: Any, path: str) -> None:

@@ -8,8 +8,9 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from humanoid_core.config import load, read_yaml
+from humanoid_core.config import load
 from humanoid_dataset.results import workspace_file
+from humanoid_dataset.robot import read_robot
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def named_joints(joints: Joints, robot: str) -> tuple[list[str], dict[str, tuple
     Raises:
         ConfigError: there is no configuration of the robot.
     """
-    groups: dict[str, list[str]] = read_yaml(workspace_file(f"robots/{robot}.yaml"))["groups"]
+    groups: dict[str, list[str]] = read_robot(workspace_file(f"robots/{robot}.yaml"))["groups"]
     names: list[str] = []
     parts = {}
     for name in joints.joints:

@@ -13,7 +13,7 @@ import hashlib
 import mmap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -90,17 +90,31 @@ class JointTable:
         stamps: (n,) int64 [ns].
         names: Joint names, all that ever occurred, in order of first occurrence.
         position: (n, joints) [rad or m]; NaN where a message did not name the joint.
-        velocity: (n, joints) [rad/s or m/s]; NaN where not given.
-        effort: (n, joints) [N·m or N]; NaN where not given.
         named: (n, joints) bool, whether the message named the joint: tells a NaN that was sent from one that fills.
+        field: Gives another field of the messages in the same order, (n, joints).
     """
 
     stamps: np.ndarray
     names: list[str]
     position: np.ndarray
-    velocity: np.ndarray
-    effort: np.ndarray
     named: np.ndarray
+    field: Callable[[str], np.ndarray]
+
+    @cached_property
+    def velocity(self) -> np.ndarray:
+        """(n, joints) [rad/s or m/s]; NaN where not given."""
+        return self.field("velocity")
+
+    @cached_property
+    def effort(self) -> np.ndarray:
+        """(n, joints) [N·m or N]; NaN where not given."""
+        return self.field("effort")
+
+    @cached_property
+    def whole(self) -> np.ndarray:
+        """Which joints have a finite position in every message, (joints,) bool."""
+        sums = np.isfinite(self.position.sum(axis=0))  # if a sum is, all of it is
+        return sums if sums.all() else np.isfinite(self.position).all(axis=0)
 
     def column(self, name: str) -> int:
         """Index of a joint."""
@@ -116,9 +130,9 @@ class Episode:
         self.metadata = metadata
         self.streams: dict[str, Stream] = {}
         self.damage = ""
-        self._store: Typestore = get_typestore(Stores.EMPTY)
         self._topics: dict[str, bag.Topic] = {}
         self._namespace = ""
+        self._span: tuple[int, int] | None = None
         self._tables: dict[str, JointTable] = {}
         self._columns: dict[str, list[Columns]] = {}
         self._made: dict[str, Any] = {}
@@ -182,10 +196,10 @@ class Episode:
     @property
     def span(self) -> tuple[int, int]:
         """First and last time of reception of anything that flows [ns]; latched facts do not count."""
-        flows = [s for s in self.streams.values() if not s.latched and len(s) > 1]
-        if not flows:
-            return 0, 0
-        return int(min(s.received.min() for s in flows)), int(max(s.received.max() for s in flows))
+        if self._span is None:
+            flows = [s.received for s in self.streams.values() if not s.latched and len(s) > 1]
+            self._span = (int(min(at.min() for at in flows)), int(max(at.max() for at in flows))) if flows else (0, 0)
+        return self._span
 
     @property
     def duration(self) -> float:
@@ -212,7 +226,8 @@ class Episode:
         """
         if topic not in self._columns:
             found = self._topics.get(topic)
-            made = columns_of(self._store, self._known(found), found.data, found.starts, found.sizes) if found else []
+            types = _types(found.definition, found.type) if found else {}
+            made = columns_of(types, found.type, found.data, found.starts, found.sizes) if found else []
             self._columns[topic] = sorted(made, key=lambda table: int(table.index[0]))
         return self._columns[topic]
 
@@ -343,11 +358,12 @@ class Episode:
         return ""
 
     def _decode(self, topic: str, payload: bytes) -> Any:
-        type_name = self._known(self._topics[topic])
+        found = self._topics[topic]
+        store = _store(found.definition, found.type)
         try:
-            return self._store.deserialize_cdr(payload, type_name)
+            return store.deserialize_cdr(payload, found.type)
         except Exception as reason:  # the library raises whatever the bytes lead it to
-            raise EpisodeError(f"{self.folder.name}: {topic}: a message is no {type_name}: {reason}") from reason
+            raise EpisodeError(f"{self.folder.name}: {topic}: a message is no {found.type}: {reason}") from reason
 
     def _stamps(self, topic: str) -> np.ndarray:
         stream = self.streams.get(topic)
@@ -378,7 +394,7 @@ class Episode:
     def _take(self, by_name: dict[str, bag.Topic]) -> None:
         if not by_name:
             raise EpisodeError(f"{self.folder}: nothing readable in it: {self.damage or 'no messages'}")
-        self._namespace = _namespace(by_name)
+        self._namespace, self._span = _namespace(by_name), None
         for name, topic in by_name.items():
             if topic.encoding != "ros2msg":
                 found = f"schema encoding {topic.encoding!r}"
@@ -397,13 +413,6 @@ class Episode:
                 latched=any(word in topic.qos for word in ("durability: 1", "durability: transient_local")),
             )
 
-    def _known(self, topic: bag.Topic) -> str:
-        """Type of a topic; from here on its messages can be read."""
-        if topic.type not in self._store.types:
-            types = _types(topic.definition, topic.type)
-            self._store.register({name: defs for name, defs in types.items() if name not in self._store.types})
-        return topic.type
-
 
 @lru_cache(maxsize=256)
 def _first_field(definition: str) -> str:
@@ -419,6 +428,14 @@ def _first_field(definition: str) -> str:
 def _types(definition: str, type_name: str) -> dict[str, Any]:
     """What a definition defines: bags repeat themselves, and reading one takes milliseconds."""
     return dict(get_types_from_msg(definition, type_name))
+
+
+@lru_cache(maxsize=256)
+def _store(definition: str, type_name: str) -> Typestore:
+    """What decodes messages of a type one by one: it writes code for each type, which takes longer than reading."""
+    store = get_typestore(Stores.EMPTY)
+    store.register(_types(definition, type_name))
+    return store
 
 
 def find_episodes(folder: Path | str) -> list[Path]:
@@ -482,16 +499,23 @@ def _joint_table(tables: list[Columns], stamps: np.ndarray) -> JointTable:
         names += [name for name in dict.fromkeys(own) if name not in names]
         columns.append(np.array([names.index(name) for name in own], int))
     shape = (len(stamps), len(names))
-    if len(tables) == 1 and columns[0].tolist() == list(range(len(names))):  # as a rule: nothing to sort
-        found = [tables[0].array(field) for field in ("position", "velocity", "effort")]
-        filled = [values if values.shape == shape else np.full(shape, np.nan) for values in found]
-        return JointTable(stamps, names, filled[0], filled[1], filled[2], np.ones(shape, bool))
-    position, velocity, effort = (np.full(shape, np.nan) for _ in range(3))
-    named = np.zeros(shape, bool)
-    for table, at in zip(tables, columns):
-        named[np.ix_(table.index, at)] = True
-        for field, target in (("position", position), ("velocity", velocity), ("effort", effort)):
-            values = table.array(field)
+    simple = len(tables) == 1 and columns[0].tolist() == list(range(len(names)))  # as a rule: nothing to sort
+
+    def field(path: str) -> np.ndarray:
+        if simple:
+            values = tables[0].array(path)
+            return values if values.shape == shape else np.broadcast_to(np.nan, shape)
+        filled = np.full(shape, np.nan)
+        for table, at in zip(tables, columns):
+            values = table.array(path)
             if values.shape[1] == len(at):
-                target[np.ix_(table.index, at)] = values
-    return JointTable(stamps, names, position, velocity, effort, named)
+                filled[np.ix_(table.index, at)] = values
+        return filled
+
+    if simple:
+        named: np.ndarray = np.broadcast_to(np.True_, shape)
+    else:
+        named = np.zeros(shape, bool)
+        for table, at in zip(tables, columns):
+            named[np.ix_(table.index, at)] = True
+    return JointTable(stamps, names, field("position"), named, field)

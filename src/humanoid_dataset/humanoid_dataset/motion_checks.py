@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -22,10 +23,12 @@ def finite(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckRes
     faults: dict[str, int] = {}
     for topic in [STATES, COMMANDS, *episode.matching(prefix="joint_targets/")]:
         table = episode.joints(topic)
-        bad = int((table.named & ~np.isfinite(table.position)).sum())
-        for values in (table.velocity, table.effort):
-            wrong = table.named & ~np.isfinite(values)
-            if wrong.any():  # none of them is given, or some are no numbers
+        bad = 0 if table.whole.all() else int((table.named & ~np.isfinite(table.position)).sum())
+        parts = episode.columns(topic)
+        for field in ("velocity", "effort"):
+            if len(parts) > 1 or not all(part.whole(field) for part in parts):  # some are not given, or no numbers
+                values = table.field(field)
+                wrong = table.named & ~np.isfinite(values)
                 bad += int(wrong.sum()) if not np.isnan(values).all() else 0
         if bad:
             faults[topic] = bad
@@ -64,8 +67,10 @@ def position_limits(episode: Episode, limits: CheckLimits, robot: RobotFacts) ->
     """Commands stay inside the joints' position limits."""
     table = episode.joints(COMMANDS)
     lower, upper = robot.limit(robot.lower, table.names), robot.limit(robot.upper, table.names)
-    excess = np.fmax(table.position - upper, lower - table.position)
-    result = _worst("position_limits", table, excess, limits.limits.position_slack, "rad", robot, _any(upper))
+    worst, row, column = farthest_out(table.position, lower, upper)
+    result = _worst(
+        "position_limits", table, worst, row, column, limits.limits.position_slack, "rad", robot, _any(upper)
+    )
     if result.status == "passed":
         return replace(
             result, measured=0.0, detail=f"closest: {max(0.0, -result.measured):.3f} rad inside, {result.detail}"
@@ -75,20 +80,14 @@ def position_limits(episode: Episode, limits: CheckLimits, robot: RobotFacts) ->
 
 def velocity_limits(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
     """Commands move no joint faster than its limit (differences of stamped positions)."""
-    table = episode.joints(COMMANDS)
-    speed, _ = derivatives(table, limits.limits.acceleration_gap)
-    bound = robot.limit(robot.velocity, table.names)
-    ceiling = 100 * (1.0 + limits.limits.ratio_slack)
-    return _worst("velocity_limits", table, 100 * np.abs(speed) / bound, ceiling, "% of limit", robot, _any(bound))
+    speed, _ = _derivatives_of(episode, limits)
+    return _share_of("velocity_limits", episode.joints(COMMANDS), speed, robot.velocity, limits, robot)
 
 
 def acceleration_limits(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
     """Commands accelerate no joint more than its limit (second differences of stamped positions)."""
-    table = episode.joints(COMMANDS)
-    _, change = derivatives(table, limits.limits.acceleration_gap)
-    bound = robot.limit(robot.acceleration, table.names)
-    ceiling = 100 * (1.0 + limits.limits.ratio_slack)
-    return _worst("acceleration_limits", table, 100 * np.abs(change) / bound, ceiling, "% of limit", robot, _any(bound))
+    _, change = _derivatives_of(episode, limits)
+    return _share_of("acceleration_limits", episode.joints(COMMANDS), change, robot.acceleration, limits, robot)
 
 
 def emergency_stop(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> CheckResult:
@@ -112,7 +111,7 @@ def tracking_error(episode: Episode, limits: CheckLimits, robot: RobotFacts) -> 
     if not np.isfinite(p95).any():
         return CheckResult("tracking_error", "not_assessed", detail="no joint both commanded and measured")
     joint = int(np.nanargmax(p95))
-    detail = f"{tracking.names[joint]}; median of all joints {np.nanmedian(np.abs(tracking.error)):.4f} rad"
+    detail = f"{tracking.names[joint]}; median of all joints {tracking.median:.4f} rad"
     return at_most("tracking_error", float(p95[joint]), limits.tracking.error_p95, "rad", detail)
 
 
@@ -147,23 +146,89 @@ def derivatives(table: JointTable, longest: float) -> tuple[np.ndarray, np.ndarr
     """
     steps = np.diff(table.stamps)[:, None] * 1e-9
     with np.errstate(divide="ignore", invalid="ignore"):
-        velocity = np.where(steps > 0, np.diff(table.position, axis=0) / steps, np.nan)
+        velocity = np.diff(table.position, axis=0)
+        velocity /= steps
+        velocity[steps[:, 0] <= 0] = np.nan
         spans = 0.5 * (steps[1:] + steps[:-1])
         defined = (steps[1:] <= longest) & (steps[:-1] <= longest) & (spans > 0)
-        acceleration = np.where(defined, np.diff(velocity, axis=0) / spans, np.nan)
+        acceleration = np.diff(velocity, axis=0)
+        acceleration /= spans
+        acceleration[~defined[:, 0]] = np.nan
     return velocity, acceleration
 
 
-def _worst(
-    name: str, table: JointTable, values: np.ndarray, limit: float, unit: str, robot: RobotFacts, known: bool
+def farthest_out(values: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> tuple[float, int, int]:
+    """How far, at most, values lie outside their columns' ranges, and where that is first.
+
+    Args:
+        values: (n, joints); NaN counts for nothing.
+        lower: Of each column, (joints,).
+        upper: ... and of each.
+
+    Returns:
+        The distance, negative inside, with row and column; NaN where there is nothing to tell it from.
+    """
+
+    def outside(columns: np.ndarray) -> np.ndarray:
+        found: np.ndarray = np.fmax(values[:, columns] - upper[columns], lower[columns] - values[:, columns])
+        return found
+
+    if not values.size:
+        return math.nan, 0, 0
+    each = np.fmax(np.fmax.reduce(values, axis=0) - upper, lower - np.fmin.reduce(values, axis=0))
+    return _first(each, outside)
+
+
+def _first(each: np.ndarray, values_of: Callable[[np.ndarray], np.ndarray]) -> tuple[float, int, int]:
+    """Largest value, and where it is first.
+
+    Args:
+        each: Largest of each column, (m,); NaN in a column without any.
+        values_of: Values of some columns, (n, k).
+    """
+    if not (each > -np.inf).any():
+        return math.nan, 0, 0
+    worst = float(np.nanmax(each))
+    columns = np.flatnonzero(each == worst)
+    row, column = divmod(int(np.nanargmax(values_of(columns))), len(columns))
+    return worst, row, int(columns[column])
+
+
+def _derivatives_of(episode: Episode, limits: CheckLimits) -> tuple[np.ndarray, np.ndarray]:
+    gap = limits.limits.acceleration_gap
+    return episode.once(f"derivatives {gap}", lambda: derivatives(episode.joints(COMMANDS), gap))
+
+
+def _share_of(
+    name: str, table: JointTable, values: np.ndarray, bounds: dict[str, float], limits: CheckLimits, robot: RobotFacts
 ) -> CheckResult:
-    if not known or not np.isfinite(values).any():
+    """The largest of derivatives, (n, joints), against the joints' bounds, in percent of them."""
+    bound = robot.limit(bounds, table.names)
+    worst, row, column = math.nan, 0, 0
+    if values.size:
+        each = 100 * np.fmax(np.fmax.reduce(values, axis=0), -np.fmin.reduce(values, axis=0)) / bound
+        worst, row, column = _first(each, lambda columns: 100 * np.abs(values[:, columns]) / bound[columns])
+    ceiling = 100 * (1.0 + limits.limits.ratio_slack)
+    return _worst(name, table, worst, row, column, ceiling, "% of limit", robot, _any(bound))
+
+
+def _worst(
+    name: str,
+    table: JointTable,
+    worst: float,
+    row: int,
+    column: int,
+    limit: float,
+    unit: str,
+    robot: RobotFacts,
+    known: bool,
+) -> CheckResult:
+    if not known or math.isnan(worst):
         why = "no such limits of the robot are known" if not known else "too few commands"
         return CheckResult(name, "not_assessed", detail=why)
-    row, column = np.unravel_index(int(np.nanargmax(values)), values.shape)
     seconds = (int(table.stamps[row]) - int(table.stamps[0])) * 1e-9
     detail = f"{table.names[column]} at {seconds:.2f} s of the commands; limits: {robot.source}"
-    return at_most(name, float(values[row, column]), limit, unit, detail)
+    return at_most(name, worst, limit, unit, detail)
 
 
 def _any(bound: np.ndarray) -> bool:

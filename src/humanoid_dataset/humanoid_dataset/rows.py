@@ -90,15 +90,13 @@ def take(folder: Path, contract: Contract) -> Rows:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             for name, full in topics.items():
                 topic, unpacked = found[full], dict[int, bytes]()
-                heads[name] = [
-                    (
-                        at,
-                        bag.heavy_payload(data, topic, i, unpacked)
-                        if topic.heavy and whole[name]
-                        else topic.payload(i)[: None if whole[name] else _HEAD],
-                    )
-                    for i, at in enumerate(topic.received.tolist())
-                ]
+                if not topic.heavy:
+                    payloads = topic.payloads()
+                elif whole[name]:
+                    payloads = [bag.heavy_payload(data, topic, i, unpacked) for i in range(len(topic.starts))]
+                else:
+                    payloads = [topic.payload(i)[:_HEAD] for i in range(len(topic.starts))]
+                heads[name] = list(zip(topic.received.tolist(), payloads))
     except bag.Untrue as reason:
         raise ExportError(
             f"{folder}: found a bag without a true index ({reason}), expected a whole one (`recover` it first)"
@@ -123,7 +121,7 @@ def _settled(found: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
     if not found:
         return found
     part = _part(found[-1][1])
-    return found[next(i for i, (_, payload) in enumerate(found) if payload[_HEAD : _HEAD + len(part)] == part) :]
+    return found[next(i for i, (_, payload) in enumerate(found) if payload.startswith(part, _HEAD)) :]
 
 
 def _topics(types: dict[str, str], contract: Contract, folder: Path) -> dict[str, str]:
@@ -228,7 +226,7 @@ def _vector(
     """Positions of the contract's joints in all frames, (frames, joints); where nobody commands one, as measured."""
     names, _ = _names(found[0][1])
     part = _part(found[0][1])
-    if any(payload[_HEAD : _HEAD + len(part)] != part for _, payload in found):
+    if not all(payload.startswith(part, _HEAD) for _, payload in found):
         raise ExportError(f"{folder}: found {joints.topic} with changing joints, expected the same in all messages")
     wanted, _ = named_joints(joints, robot)
     missing = [name for name in wanted if name not in names and name not in measured]

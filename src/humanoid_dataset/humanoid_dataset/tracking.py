@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from humanoid_dataset.kinematics import Kinematics, rotation_angle
 
 LAG_STEP = 0.002  # [s] resolution of the lag: one period of 500 Hz
 _EARLY = 0.2  # [s] how far before the command it is looked for: clocks may be wrong
+_BLOCK = 512  # rows that are interpolated together, so that they stay in the processor's cache
 _RATE = 100.0  # [Hz] at which the lag is looked for; twenty times what an arm does
 
 
@@ -37,19 +39,42 @@ class Tracking:
     error: np.ndarray
     first_stamp: int
 
+    @cached_property
+    def magnitudes(self) -> np.ndarray | None:
+        """|error| by joint, (joints, m), where there is one; None where joints come and go one by one."""
+        whole = np.isfinite(self.error.sum(axis=1))
+        if not np.isnan(self.error[~whole]).all():
+            return None
+        found = np.ascontiguousarray(self.error[whole].T)
+        return np.abs(found, out=found)
+
     def percentile(self, q: float) -> np.ndarray:
         """Percentile of |error| by joint, (joints,); NaN for a joint without a single error."""
-        magnitudes = np.abs(self.error)
-        inside = np.isfinite(magnitudes)
-        whole = inside.all(axis=1)
-        if (inside.any(axis=1) == whole).all():  # as a rule: joints come and go together
-            kept = magnitudes[whole]
-            return np.percentile(kept, q, axis=0) if len(kept) else np.full(len(self.names), np.nan)
-        some = inside.any(axis=0)
         found = np.full(len(self.names), np.nan)
+        if self.magnitudes is not None:
+            return _quantile(self.magnitudes, q / 100.0) if self.magnitudes.size else found
+        some = np.isfinite(self.error).any(axis=0)
         if some.any():
-            found[some] = np.nanpercentile(magnitudes[:, some], q, axis=0)
+            found[some] = np.nanpercentile(np.abs(self.error[:, some]), q, axis=0)
         return found
+
+    @property
+    def median(self) -> float:
+        """Median of |error| over all joints [rad or m]."""
+        if self.magnitudes is None:
+            return float(np.nanmedian(np.abs(self.error)))
+        return float(_quantile(self.magnitudes.reshape(1, -1), 0.5)[0])
+
+
+def _quantile(values: np.ndarray, q: float) -> np.ndarray:
+    """Quantile of each row, (m, n) -> (m,), as `np.quantile` has it, of which it takes a fifth of the time."""
+    place = q * (values.shape[1] - 1)
+    low, share = int(place), place - int(place)
+    parted = np.partition(values, low, axis=1)
+    a = parted[:, low]
+    b = parted[:, low + 1 :].min(axis=1) if low + 1 < values.shape[1] else a
+    found: np.ndarray = a + (b - a) * share if share < 0.5 else b - (b - a) * (1.0 - share)
+    return found
 
 
 def track(commands: JointTable, states: JointTable, moved: float, lag_max: float) -> Tracking:
@@ -67,7 +92,7 @@ def track(commands: JointTable, states: JointTable, moved: float, lag_max: float
     first = int(commands.stamps[0]) if len(commands.stamps) else 0
     times = (commands.stamps - first) * 1e-9
     state_times = (states.stamps - first) * 1e-9
-    commanded, measured_raw = commands.position[:, own], states.position[:, theirs]
+    commanded, measured_raw = np.take(commands.position, own, axis=1), np.take(states.position, theirs, axis=1)
     lag = _lag(times, commanded, state_times, measured_raw, moved, lag_max)
     measured = _resample(times, state_times, measured_raw)
     delayed = measured if np.isnan(lag) else _resample(times + lag, state_times, measured_raw)
@@ -110,10 +135,20 @@ def _lag(
     ticks = np.arange(-early, rows * each + late)
     at = np.clip(start + ticks * LAG_STEP, state_times[0], state_times[-1])  # but for rounding it is inside
     fine = _resample(at, state_times, measured[:, moving])
+    fine -= fine.mean(axis=0)
+    size = len(fine) // each
+    phases = np.ascontiguousarray(np.swapaxes(fine[: size * each].reshape(size, each, -1), 0, 1))
+    sums, squares = np.zeros((each, size + 1, phases.shape[2])), np.zeros((each, size + 1))
+    np.cumsum(phases, axis=1, out=sums[:, 1:])
+    np.cumsum(np.einsum("prj,prj->pr", phases, phases), axis=1, out=squares[:, 1:])
 
     def cost(lag: int) -> float:
-        got = fine[early + lag : early + lag + rows * each : each]
-        return float(np.square(got - got.mean(axis=0) - wanted).sum())
+        """Sum of the squares of (got - its mean - wanted), but for those of what is wanted, whose mean is 0."""
+        first, phase = divmod(early + lag, each)
+        last = first + rows
+        total = sums[phase, last] - sums[phase, first]
+        own = squares[phase, last] - squares[phase, first] - float(total @ total) / rows
+        return float(own - 2.0 * np.vdot(phases[phase, first:last], wanted))
 
     coarse = min(range(-early, late, each), key=cost)  # arms move at less than 5 Hz, so nothing hides between
     return LAG_STEP * min(range(max(-early, coarse - each), min(late, coarse + each + 1)), key=cost)
@@ -128,10 +163,15 @@ def _resample(at: np.ndarray, times: np.ndarray, values: np.ndarray) -> np.ndarr
     if len(times) == 1:
         out[inside] = values[0]
         return out
-    wanted = at[inside]
-    after = np.clip(np.searchsorted(times, wanted, side="right"), 1, len(times) - 1)
+    rows = np.flatnonzero(inside)
+    after = np.clip(np.searchsorted(times, at[rows], side="right"), 1, len(times) - 1)
     span = times[after] - times[after - 1]
-    share = np.where(span > 0, (wanted - times[after - 1]) / np.where(span > 0, span, 1.0), 0.0)[:, None]
-    low = values[after - 1]
-    out[inside] = low + share * (values[after] - low)
+    share = np.where(span > 0, (at[rows] - times[after - 1]) / np.where(span > 0, span, 1.0), 0.0)[:, None]
+    for begin in range(0, len(rows), _BLOCK):
+        part = slice(begin, begin + _BLOCK)
+        low, step = values[after[part] - 1], values[after[part]]
+        step -= low
+        step *= share[part]
+        step += low
+        out[rows[part]] = step
     return out

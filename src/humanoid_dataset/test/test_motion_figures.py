@@ -25,8 +25,8 @@ URDF = """<robot name="two_links">
 
 
 def table(stamps: np.ndarray, position: np.ndarray, names: list[str]) -> JointTable:
-    nothing = np.full(position.shape, np.nan)
-    return JointTable(stamps.astype(np.int64), names, position, nothing, nothing, np.ones(position.shape, bool))
+    shape = position.shape
+    return JointTable(stamps.astype(np.int64), names, position, np.ones(shape, bool), lambda _: np.full(shape, np.nan))
 
 
 def test_derivatives_of_a_parabola_are_exact_even_with_uneven_stamps():
