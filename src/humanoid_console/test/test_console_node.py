@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The node with real topics, in one process: subscriptions follow the clients."""
 
-import os
 import threading
 from pathlib import Path
 
@@ -42,8 +41,6 @@ class Turning:
 
 @pytest.fixture
 def context():
-    os.environ["ROS_DOMAIN_ID"] = "31"
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     (section,) = yaml.safe_load(CONFIG.read_text(encoding="utf-8")).values()
     defaults = section["ros__parameters"]
     given = {**defaults, "port": 0, "discovery_period": 0.1}

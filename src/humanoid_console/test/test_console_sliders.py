@@ -6,7 +6,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -123,8 +122,6 @@ def test_a_port_that_is_taken_is_named(server: SliderServer) -> None:
 
 @pytest.fixture
 def node() -> Iterator[JointSlidersNode]:
-    os.environ["ROS_DOMAIN_ID"] = "29"
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     given = {
         "robot_config": humanoid_description.find_config("unitree_g1"),
         "host": "127.0.0.1",

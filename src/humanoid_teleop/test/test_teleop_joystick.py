@@ -236,9 +236,7 @@ def test_what_is_no_terminal_is_refused():
 
 
 @pytest.fixture
-def alone(monkeypatch):
-    monkeypatch.setenv("ROS_DOMAIN_ID", "46")
-    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+def alone():
     yield
     rclpy.try_shutdown()
 
