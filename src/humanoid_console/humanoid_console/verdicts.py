@@ -98,6 +98,7 @@ class Examiner:
         self._catalogue, self._limits = str(catalogue), limits
         self._lock = threading.Lock()
         self._pool = _pool()
+        self._broken: list[ProcessPoolExecutor] = []
         self.ready: Future[int] = self._pool.submit(_prepare, self._catalogue, str(root), limits)
 
     def submit(self, folder: str, done: Callable[[Verdict, str], None]) -> None:
@@ -107,7 +108,8 @@ class Examiner:
     def stop(self) -> None:
         """Give up what waits, and end the process."""
         with self._lock:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            for pool in (*self._broken, self._pool):
+                pool.shutdown(wait=True, cancel_futures=True)
 
     def _submit(self, folder: str, done: Callable[[Verdict, str], None], again: bool) -> None:
         pool = self._pool
@@ -135,6 +137,8 @@ class Examiner:
     def _renew(self, broken: ProcessPoolExecutor) -> None:
         with self._lock:
             if self._pool is broken:
+                # Kept: in Python 3.12 before 3.12.8 (Ubuntu: 3.12.3) one that nobody holds waits for itself for ever.
+                self._broken.append(broken)
                 self._pool = _pool()
 
 

@@ -190,12 +190,16 @@ def test_a_discarded_episode_is_not_judged(setup: Setup) -> None:
 def test_checks_go_on_after_their_process_was_killed(setup: Setup) -> None:
     path = broken_episode(setup.folder, "torn_too")
     setup.desk._examiner.ready.result(DEADLINE)
-    (worker,) = setup.desk._examiner._pool._processes.values()
+    pool = setup.desk._examiner._pool
+    manager, (worker,) = pool._executor_manager_thread, pool._processes.values()
+    del pool
     worker.kill()
     setup.desk.ended("torn_too", str(path), discarded=False)
     setup.until(
         lambda: setup.desk.shown["verdict"].get("failed") and setup.desk.shown["verdict"]["episode"] == "torn_too"
     )
+    manager.join(DEADLINE)  # Python waits for it at the end, or for ever
+    assert not manager.is_alive()
 
 
 def test_the_preflight_table_is_the_programs(setup: Setup) -> None:

@@ -7,6 +7,7 @@ Exit code: 0 done; 1 some episodes could not be used and were left out; 2 nothin
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import shutil
 import sys
 from collections.abc import Iterator
@@ -82,7 +83,8 @@ def _made(places: dict[Path, Path], contract: Contract, kind: str, jobs: int) ->
         for folder, place in places.items():
             yield folder, _try(folder, contract, kind, place)
         return
-    with ProcessPoolExecutor(jobs) as pool:
+    # Nothing of this process but the job: FFmpeg waits for ever, in a fork, for the threads it had before.
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
         running = {pool.submit(_try, folder, contract, kind, place): folder for folder, place in places.items()}
         for done in as_completed(running):
             try:

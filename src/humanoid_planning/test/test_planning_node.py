@@ -16,7 +16,7 @@ from humanoid_planning.planning_node import PlanningNode
 @pytest.fixture
 def node(monkeypatch):
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    rclpy.init(domain_id=84)
+    rclpy.init()
     values = {"robot_config": str(find_config("unitree_g1")), "home_group": "upper_body", "planning_time": 30.0}
     yield PlanningNode(parameter_overrides=[Parameter(name, value=value) for name, value in values.items()])
     rclpy.try_shutdown()

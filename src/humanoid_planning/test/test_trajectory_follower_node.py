@@ -114,7 +114,7 @@ class Cell:
 @pytest.fixture
 def cell(monkeypatch):
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    rclpy.init(domain_id=84)
+    rclpy.init()
     yield Cell()
     rclpy.try_shutdown()
 

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 import rclpy
+from cv_bridge import CvBridge
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -58,6 +59,15 @@ class Bench:
             assert time.monotonic() < end, {name: len(found) for name, found in self.heard.items()}
             self.executor.spin_once(timeout_sec=0.05)
 
+    def pair(self, first: str, second: str) -> tuple[Any, Any]:
+        """A message of each topic, with the same header."""
+
+        def found() -> Iterator[tuple[Any, Any]]:
+            return ((a, b) for a in self.heard[first] for b in self.heard[second] if a.header == b.header)
+
+        self.until(lambda: next(found(), None) is not None)
+        return next(found())
+
     def ask(self, endpoint: endpoints.Endpoint, request: Any) -> Any:
         future = ros.client(self.listener, endpoint).call_async(request)
         self.until(future.done)
@@ -80,6 +90,7 @@ def bench() -> Iterator[Bench]:
         endpoints.TIME_SCALE,
         endpoints.TF,
         endpoints.TACTILE.at(place="left_palm"),
+        endpoints.CAMERA_COLOR.at(**HEAD),
         endpoints.CAMERA_COLOR_COMPRESSED.at(**HEAD),
         endpoints.CAMERA_DEPTH_COMPRESSED.at(**HEAD),
         endpoints.CAMERA_DEPTH.at(**HEAD),
@@ -109,20 +120,22 @@ def test_joint_states_carry_every_joint_at_the_time_of_the_clock(bench: Bench) -
 
 
 def test_images_are_encoded_as_image_transport_does(bench: Bench) -> None:
-    color = bench.heard["camera/head/color/image_raw/compressed"][0]
+    bridge = CvBridge()
+    color, raw = bench.pair("camera/head/color/image_raw/compressed", "camera/head/color/image_raw")
     assert color.format == "rgb8; jpeg compressed bgr8"
-    assert cv2.imdecode(np.frombuffer(color.data, np.uint8), cv2.IMREAD_COLOR).shape == (480, 640, 3)
-    depth = bench.heard["camera/head/depth/image_rect_raw/compressedDepth"][0]
+    shown = bridge.compressed_imgmsg_to_cv2(color, "bgr8")
+    assert shown.shape == (480, 640, 3)
+    assert (raw.encoding, raw.step) == ("rgb8", 1920)
+    assert np.abs(bridge.imgmsg_to_cv2(raw, "bgr8").astype(int) - shown).mean() < 4  # of 255: what JPEG loses
+    depth, raw = bench.pair("camera/head/depth/image_rect_raw/compressedDepth", "camera/head/depth/image_rect_raw")
     assert depth.format == "16UC1; compressedDepth png"
     assert struct.unpack("<iff", bytes(depth.data[:12])) == (0, 0.0, 0.0)
     image = cv2.imdecode(np.frombuffer(depth.data, np.uint8)[12:], cv2.IMREAD_UNCHANGED)
     assert image.dtype == np.uint16
     assert image.shape == (480, 640)
-    raw = next(m for m in bench.heard["camera/head/depth/image_rect_raw"] if m.header == depth.header)
     assert (raw.encoding, raw.step) == ("16UC1", 1280)
-    np.testing.assert_array_equal(np.frombuffer(raw.data, np.uint16).reshape(480, 640), image)
-    info = bench.heard["camera/head/color/camera_info"][0]
-    assert info.header == color.header
+    np.testing.assert_array_equal(bridge.imgmsg_to_cv2(raw), image)
+    info, _ = bench.pair("camera/head/color/camera_info", "camera/head/color/image_raw/compressed")
     assert info.header.frame_id == "head_camera_color_optical"
     assert info.k[0] == info.k[4] == pytest.approx(240 / np.tan(0.733 / 2))
 

@@ -62,7 +62,7 @@ class Bench:
             if self.node.get_clock().now().nanoseconds >= self.now:
                 break
             self.executor.spin_once(timeout_sec=0.005)
-        for _ in range(3):
+        for _ in range(10):  # all that may be ready: with another timeout the executor begins at the timers again
             self.executor.spin_once(timeout_sec=0.0)
 
     def close(self) -> None:

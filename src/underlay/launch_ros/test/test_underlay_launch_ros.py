@@ -121,7 +121,7 @@ def test_namespace_parameter_and_remapping_hold_inside_a_group_only(command):
 
 
 def test_a_lifecycle_node_is_configured_and_activated_by_events(tmp_path):
-    environment = {**os.environ, "ROS_LOG_DIR": str(tmp_path), "ROS_DOMAIN_ID": "15"}
+    environment = {**os.environ, "ROS_LOG_DIR": str(tmp_path)}
     environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     command = [sys.executable, "-u", "-c", LIFECYCLE]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)

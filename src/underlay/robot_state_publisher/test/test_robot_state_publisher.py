@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Transforms across each kind of joint, throttle and topics of the node."""
 
+import os
+
 import numpy as np
 import pytest
 import rclpy
@@ -14,7 +16,6 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
 
-DOMAIN = 24
 LIMIT = '<limit lower="-3" upper="3" effort="1" velocity="1"/>'
 URDF = f"""
 <robot name="test">
@@ -54,7 +55,7 @@ class _Bench:
 
     def __init__(self) -> None:
         self.context = rclpy.Context()
-        self.context.init(domain_id=DOMAIN)
+        self.context.init(domain_id=int(os.environ["ROS_DOMAIN_ID"]))
         parameters = [Parameter("robot_description", value=URDF)]
         self.node = RobotStatePublisherNode(context=self.context, parameter_overrides=parameters)
         self.ear = rclpy.create_node("ear", context=self.context)

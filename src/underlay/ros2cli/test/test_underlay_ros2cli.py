@@ -44,8 +44,6 @@ def ros2(tmp_path, monkeypatch):
     script.chmod(0o755)
     monkeypatch.setenv("AMENT_PREFIX_PATH", f"{tmp_path}:{os.environ['AMENT_PREFIX_PATH']}")
     monkeypatch.setenv("ROS_LOG_DIR", str(tmp_path / "log"))
-    monkeypatch.setenv("ROS_DOMAIN_ID", "16")
-    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     command = shutil.which("ros2")
     assert command, "the underlay is not on the PATH"
 

@@ -18,7 +18,6 @@ from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
-DOMAIN = 25
 QOS = """- history: unknown
   depth: 0
   reliability: reliable
@@ -176,8 +175,7 @@ def test_bags_of_stock_rosbag2(shared_data: Path, name: str, count: int) -> None
 
 def test_recorder_and_player(tmp_path: Path) -> None:
     context = rclpy.Context()
-    context.init(domain_id=DOMAIN)
-    os.environ["ROS_DOMAIN_ID"] = str(DOMAIN)
+    context.init(domain_id=int(os.environ["ROS_DOMAIN_ID"]))
     node = rclpy.create_node("test", context=context)
     latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
     once = node.create_publisher(String, "once", latched)
