@@ -3,6 +3,8 @@
 
 Functions marked `compiled` are plain Python on NumPy arrays that numba turns into machine code when first called (some
 seconds, once: the result is kept in the user's cache). They write their results into arrays that the caller hands them.
+What is called in every step with many arrays is a generator: it keeps its arguments as machine values, and `next` does
+the work. Handing over an array takes 0.2 us.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from humanoid_teleop.arms.arm_tasks import SHOULDER, WRIST, turned_target
 from humanoid_teleop.arms.limits import JointLimits
 from humanoid_teleop.arms.stepper import Stepper
 from humanoid_teleop.arms.upper_body import UpperBody
+from humanoid_teleop.compiled import multiply
 from humanoid_teleop.hands.retargeter import HandRetargeter
 from humanoid_teleop.operator import PART_INDEX, SIDES, OperatorFrame
 from humanoid_teleop.person.calibration import OperatorCalibration, calibrate
@@ -141,6 +142,7 @@ class Retargeter:
         self._head = PoseFollower(settings, settings.chest_smoothing, clutched=False, out=wish.head)
         facing = self._stepper.state
         self._torso_home, self._head_home = facing.torso.copy(), facing.head.copy()
+        self._facing = np.zeros(4)  # where chest or head is wanted, while that is told
         self._rest = _NO_TURN  # robot's chest against the person's, as far as it turns the arms, quaternion xyzw
 
     # --- state ---
@@ -281,7 +283,9 @@ class Retargeter:
         positions, turns, validity, verdicts = self._gate.check(time, frame.positions, frame.rotations, frame.validity)
         seen = verdicts.tolist()
         self._counts.rejected += BAD in seen
-        frame = replace(frame, positions=positions, rotations=turns, validity=validity)
+        frame = OperatorFrame(
+            frame.stamp, frame.source, frame.sequence, positions, turns, validity, frame.left, frame.right
+        )
         for side, arm in self._arms.items():
             arm.wanted = frame.hand(side).engaged
             arm.released = arm.released or not arm.wanted
@@ -302,10 +306,11 @@ class Retargeter:
             if side in self._hands:
                 self._hands[side].update(frame.hand(side))
         if body.torso is not None:
-            wanted = rotations.multiply(body.torso, self._torso_home)
-            self._chest.measured(time, _NOWHERE, wanted, anchors or seen[PART_INDEX["torso"]] == JUMPED)
+            multiply(body.torso, self._torso_home, self._facing)
+            self._chest.measured(time, _NOWHERE, self._facing, anchors or seen[PART_INDEX["torso"]] == JUMPED)
         if body.head is not None:
-            self._head.measured(time, _NOWHERE, rotations.multiply(body.head, self._head_home), anchors)
+            multiply(body.head, self._head_home, self._facing)
+            self._head.measured(time, _NOWHERE, self._facing, anchors)
 
     def tick(self, stamp: int) -> Targets:
         """Targets for a time, in order of time.

@@ -250,10 +250,6 @@ def _settle(body: Body, state: State) -> None:
     to_quaternion(turned, state.head)
 
 
-# Generators: they keep their arguments as machine values. To hand over a hundred arrays for each step takes longer than
-# the step's own work.
-
-
 @compiled
 def _plans(
     body: Body,

@@ -13,6 +13,7 @@ as in Cesa-Bianchi and Lugosi, "Prediction, Learning, and Games", 2006, chapter 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -190,10 +191,9 @@ class PoseFilter:
     """
 
     def __init__(self, slow: float, fast: float, lead: float) -> None:
-        self._constants = np.array(
+        constants = np.array(
             [slow * (min(fast, slow) / slow) ** (i / (BANK - 1)) if slow else 0.0 for i in range(BANK)]
         )
-        self._lead = lead
         self.bank = Bank(
             state=np.zeros((BANK, _SIZE)),
             kept=np.zeros((KEPT, BANK, _SIZE)),
@@ -203,6 +203,8 @@ class PoseFilter:
             counts=np.zeros(2, dtype=np.int64),
         )
         self.bank.state[:, _Q + 3] = 1.0
+        self._sample = np.zeros(8)
+        self._take = _updates(self.bank, constants, lead, self._sample)
 
     @property
     def time(self) -> float:
@@ -219,7 +221,8 @@ class PoseFilter:
 
     def update(self, time: float, position: np.ndarray, rotation: np.ndarray) -> None:
         """Take in a measurement: time [s], position (3,), quaternion xyzw (4,)."""
-        _update(self.bank, self._constants, self._lead, time, position, rotation)
+        self._sample[0], self._sample[1:4], self._sample[4:] = time, position, rotation
+        next(self._take)
 
     def predict(self, time: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Position (3,), quaternion xyzw (4,), velocity (3,) and turn rate (3,) at `time` [s]."""
@@ -237,6 +240,14 @@ def _ahead(state: np.ndarray, horizon: float, position: np.ndarray, rotation: np
         rotation[k] = horizon * state[_W + k] + half * state[_B + k]
     exp(rotation[:3], 1.0, turn)
     multiply(turn, state[_Q:_SIZE], rotation)
+
+
+@compiled
+def _updates(bank: Bank, constants: np.ndarray, lead: float, sample: np.ndarray) -> Iterator[bool]:
+    """Take in a sample of time, position and rotation (8,) whenever the next is asked for; see compiled.py."""
+    while True:
+        _update(bank, constants, lead, sample[0], sample[1:4], sample[4:8])
+        yield True
 
 
 @compiled

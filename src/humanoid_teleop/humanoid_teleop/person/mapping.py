@@ -11,7 +11,7 @@ to one. A device that knows only the head and hands gets shoulders at a fixed di
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,7 @@ from humanoid_teleop.operator import LOST, PART_INDEX, OperatorFrame
 from humanoid_teleop.person.calibration import OperatorCalibration, about_z
 
 
-@dataclass(frozen=True)
-class ArmTarget:
+class ArmTarget(NamedTuple):
     """One arm of the person, on the scale of the robot.
 
     Attributes:
@@ -37,8 +36,7 @@ class ArmTarget:
     elbow: np.ndarray
 
 
-@dataclass(frozen=True)
-class BodyTarget:
+class BodyTarget(NamedTuple):
     """The whole person, on the scale of the robot. What the device has lost is None."""
 
     arms: dict[str, ArmTarget | None]
