@@ -217,10 +217,18 @@ def watch(chain: Chain, pose: Pose, links: Links, dt: float, near: float, brakin
     found = 0
     fastest = 2.0 * ways.last.max() / dt if count else 0.0
     farthest = near + 0.5 * fastest * fastest / braking
-    for p in range(pairs.first.shape[0]):
+    # Those of the last time first: they are soon the nearest, and what is farther need not be measured.
+    earlier, seen = out.pair[: out.used[0]].copy(), np.zeros(pairs.first.shape[0], dtype=np.bool_)
+    for index in range(earlier.shape[0] + pairs.first.shape[0]):
+        p = earlier[index] if index < earlier.shape[0] else index - earlier.shape[0]
+        if seen[p]:
+            continue
+        seen[p] = index < earlier.shape[0]
         a, b = pairs.first[p], pairs.second[p]
         come = ways.total[a] + ways.total[b]
         if pairs.budget[p] - come >= pairs.least[p] + farthest:
+            continue
+        if found == MOST_ROWS and pairs.budget[p] - come >= out.distance[found - 1]:
             continue
         closing = (ways.last[a] + ways.last[b]) / dt
         need = pairs.least[p] + near + 0.5 * closing * closing / braking
