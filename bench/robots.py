@@ -54,9 +54,9 @@ def measure(seconds: float) -> dict[str, Figure]:
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
         for file in ROBOTS:
             own = load(file)
-            figures[f"physics, {own.config.name}, CPU"] = Figure(
-                _speed(Twin(own, place, task, load_settings(lidar=False)), seconds)
-            )
+            twin = Twin(own, place, task, load_settings(lidar=False))
+            figures[f"physics, {own.config.name}, CPU"] = Figure(_physics(twin, seconds))
+            figures[f"the same with sensors, {own.config.name}, CPU"] = Figure(_speed(twin, seconds))
             successes = pool.starmap(_sorted, [(file, seed) for seed in seeds], chunksize=1)
             figures[f"sorting succeeds, {own.config.name}"] = Figure(100.0 * sum(successes) / len(seeds))
     return figures
@@ -69,8 +69,22 @@ def _sorted(file: Path, seed: int) -> bool:
     return trial(load(file), place, task, seed).success
 
 
+def _physics(twin: Twin, seconds: float) -> float:
+    """Simulated seconds per second of CPU of servos and physics alone, while the arms move."""
+    plant, rate = twin.plant, twin.settings.control_rate
+    home = plant.handles.home
+    elbows = [twin.joints.index(arm.elbow_joint) for arm in twin.robot.config.operator.arms.values()]
+    wanted, zero = home.copy(), np.zeros_like(home)
+    begin = time.thread_time()
+    for i in range(round(seconds * rate)):
+        wanted[elbows] = home[elbows] * (1.1 + 0.1 * np.sin(2 * np.pi * 0.5 * i / rate))
+        plant.begin(wanted, zero, zero)
+        plant.finish()
+    return seconds / (time.thread_time() - begin)
+
+
 def _speed(twin: Twin, seconds: float) -> float:
-    """Simulated seconds per second of CPU, while the arms move."""
+    """Simulated seconds per second of CPU of the whole twin without pictures, while the arms move."""
     joints = [arm.elbow_joint for arm in twin.robot.config.operator.arms.values()]
     home = np.array([twin.robot.config.home[joint] for joint in joints])
     begin = time.thread_time()

@@ -58,6 +58,14 @@ class Plant:
         for name, mimic in robot.mimics.items():
             start = mimic.offset + mimic.multiplier * robot.config.home.get(mimic.joint, 0.0)
             self.data.qpos[self.model.joint(name).qposadr] = start
+        self._imus = {
+            place: (
+                self.model.body(imu.frame).id,
+                int(self.model.sensor(f"imu/{place}/gyro").adr[0]),
+                int(self.model.sensor(f"imu/{place}/accelerometer").adr[0]),
+            )
+            for place, imu in robot.config.imus.items()
+        }
         self._drive = [self.model.actuator(name).id for name in DRIVE_JOINTS] if robot.config.drive else []
         mujoco.mj_forward(self.model, self.data)
         on_feet = base != "held" and robot.config.base == "biped"
@@ -78,7 +86,8 @@ class Plant:
         """
         handles = self.handles
         # The servos compensate gravity; the base has none, and MuJoCo would hold it up by magic.
-        self.data.qfrc_applied[self._free] = -self.data.qfrc_gravcomp[self._free]
+        if len(self._free):
+            self.data.qfrc_applied[self._free] = -self.data.qfrc_gravcomp[self._free]
         if self._stance is not None:
             effort = effort + self._stance.torques(self.data)[handles.dof]
         self.data.ctrl[handles.actuator] = handles.kp * position + handles.kd * velocity + effort
@@ -132,12 +141,11 @@ class Plant:
 
     def imu(self, place: str, stamp: int) -> ImuReading:
         """An IMU."""
-        body = self.data.body(self._robot.config.imus[place].frame)
-        rate = self.data.sensor(f"imu/{place}/gyro").data.copy()
-        force = self.data.sensor(f"imu/{place}/accelerometer").data.copy()
-        if self.model.body_weldid[body.id] == 0:  # MuJoCo works out no accelerations for what stands fast
-            force = -self.model.opt.gravity @ body.xmat.reshape(3, 3)
-        return ImuReading(stamp, place, _xyzw(body.xquat), rate, force)
+        body, gyro, accelerometer = self._imus[place]
+        rate, force = self.data.sensordata[gyro : gyro + 3], self.data.sensordata[accelerometer : accelerometer + 3]
+        if self.model.body_weldid[body] == 0:  # MuJoCo works out no accelerations for what stands fast
+            force = -self.model.opt.gravity @ self.data.xmat[body].reshape(3, 3)
+        return ImuReading(stamp, place, _xyzw(self.data.xquat[body]), rate.copy(), force.copy())
 
     def wrench(self, place: str, stamp: int) -> WrenchReading:
         """A wrench sensor."""

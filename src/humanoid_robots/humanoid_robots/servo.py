@@ -107,7 +107,7 @@ class SetPoints:
                 )
         which = self._which
         arrived = [np.array(values, dtype=float) for values in arrays]
-        arrived[0] = np.clip(arrived[0], self._lower[which], self._upper[which])
+        arrived[0] = np.minimum(np.maximum(arrived[0], self._lower[which]), self._upper[which])
         self._underway.append((now_ns + self._delay_ns, which, arrived))
         self._received_ns = now_ns
         self.mode = Mode.FOLLOWING

@@ -60,7 +60,7 @@ class Soundscape:
         self._phase = np.zeros(len(dofs))
         self._last_speed = np.zeros(len(dofs))
         self._touching: set[int] | None = None  # pairs of bodies
-        self._contacts = b""  # those pairs as they came
+        self._contacts = b""  # pairs of shapes, as they came
         self._parted: dict[int, int] = {}  # when pairs did [ns]
         self._knocks: list[_Knock] = []
 
@@ -71,10 +71,10 @@ class Soundscape:
             data: State with its contacts up to date.
             stamp: Its time [ns].
         """
-        model, bodies = self._model, self._model.geom_bodyid
-        pairs = bodies[data.contact.geom[: data.ncon]] @ (model.nbody, 1)
-        if (contacts := pairs.tobytes()) == self._contacts and self._touching is not None:
+        geoms = data.contact.geom[: data.ncon]
+        if (contacts := geoms.tobytes()) == self._contacts and self._touching is not None:
             return
+        pairs = self._model.geom_bodyid[geoms] @ (self._model.nbody, 1)
         now = {pair: i for i, pair in enumerate(pairs.tolist())}
         before = now.keys() if self._touching is None else self._touching
         for pair in now.keys() - before:

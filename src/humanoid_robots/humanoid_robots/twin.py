@@ -4,6 +4,7 @@ period."""
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 
@@ -33,18 +34,19 @@ START_NS = _SECOND  # a stamp of zero means "none" to ROS
 
 
 class Schedule:
-    """Which streams are due at an instant: the first instant of each of their periods."""
+    """Which streams are due at an instant: the first instant of each of their periods. Instants come in order."""
 
-    def __init__(self, rates: dict[str, float], period_ns: int) -> None:
+    def __init__(self, rates: dict[str, float]) -> None:
         self._rates = {name: rate for name, rate in rates.items() if rate > 0.0}
-        self._period_ns = period_ns
+        self._next = dict.fromkeys(self._rates, 0)
 
     def due(self, stamp: int) -> list[str]:
         """Names of the streams whose turn it is at `stamp` [ns]."""
-        before = stamp - self._period_ns
-        return [
-            name for name, rate in self._rates.items() if int(stamp * rate) // _SECOND != int(before * rate) // _SECOND
-        ]
+        names = [name for name, at in self._next.items() if stamp >= at]
+        for name in names:
+            rate = self._rates[name]
+            self._next[name] = math.ceil((stamp * rate // _SECOND + 1) * _SECOND / rate)
+        return names
 
 
 class Twin:
@@ -86,7 +88,7 @@ class Twin:
             rates["sound"] = config.microphone.rate
         if self._images is not None:
             rates |= {f"view/{i}": view.imager.rate for i, view in enumerate(self._views)}
-        self._schedule = Schedule(rates, self.period_ns)
+        self._schedule = Schedule(rates)
         self._pending: list[Reading] = []
         self._imperfections = imperfections
         self._delay = imperfections.command_delay if imperfections is not None else 0.0
