@@ -77,6 +77,7 @@ class World:
         time_scale: Simulated seconds per second; 1 with a real robot.
         joint_states: Messages so far.
         retargeting: Whether it has said anything; at its first start it compiles for a while.
+        recorder: Whether it has said anything: it does so once it is active.
         safety: State of the limiter; -1 before its first message.
         reasons: Why it is in it.
         held: Whether the operator's dead-man is held.
@@ -93,6 +94,7 @@ class World:
     time_scale: float = 1.0
     joint_states: int = 0
     retargeting: bool = False
+    recorder: bool = False
     safety: int = -1
     reasons: list[str] = field(default_factory=list)
     held: bool = False
@@ -162,6 +164,8 @@ def missing(world: World) -> list[str]:
         found.append("no joint_states")
     if not world.retargeting:
         found.append("no teleop/status (the retargeting compiles at its first start)")
+    if not world.recorder:
+        found.append("no recorder/status (the recorder is not active)")
     if world.safety == -1:
         found.append("no safety/status")
     elif world.safety == E_STOP:

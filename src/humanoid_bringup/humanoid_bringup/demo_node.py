@@ -105,7 +105,7 @@ class DemoNode(Node):
         self._world.streams = {stream.name: stream.messages for stream in message.streams}
 
     def _on_recorder(self, message: EpisodeStatus) -> None:
-        self._world.recorded_bytes = message.bytes
+        self._world.recorder, self._world.recorded_bytes = True, message.bytes
 
     def _on_event(self, message: SceneEvent) -> None:
         self._world.event(message.kind, message.object)

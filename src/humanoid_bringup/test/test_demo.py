@@ -60,7 +60,7 @@ class System:
     def ready(self) -> System:
         world = self.world
         world.services = {service.name for service in demo.SERVICES}
-        world.now_ns, world.joint_states, world.safety, world.retargeting = 1, 1, HOLD, True
+        world.now_ns, world.joint_states, world.safety, world.retargeting, world.recorder = 1, 1, HOLD, True, True
         world.streams = {"joint_states": 5, "camera/head": 5}
         return self
 
@@ -195,6 +195,7 @@ def test_it_waits_until_everything_is_there_and_says_what_is_missing():
         (lambda w: w.services.discard("operator/start"), "no service operator/start"),
         (lambda w: setattr(w, "joint_states", 0), "no joint_states"),
         (lambda w: setattr(w, "retargeting", False), "no teleop/status"),
+        (lambda w: setattr(w, "recorder", False), "no recorder/status"),
         (lambda w: setattr(w, "safety", -1), "no safety/status"),
         (lambda w: setattr(w, "safety", SOFT_STOP), "not in HOLD"),
         (lambda w: (setattr(w, "safety", E_STOP), w.reasons.append("button")), "emergency stop: button"),

@@ -20,6 +20,7 @@ from humanoid_core import endpoints, ros
 from humanoid_interfaces.action import GoHome, ResetScenePose
 from humanoid_interfaces.msg import (
     CommandStatus,
+    EpisodeStatus,
     SafetyStatus,
     SceneEvent,
     SourceStatus,
@@ -45,6 +46,7 @@ class Cell(Node):
         self._command = ros.publisher(self, endpoints.COMMAND_STATUS)
         self._events = ros.publisher(self, endpoints.SCENE_EVENTS)
         self._sync = ros.publisher(self, endpoints.SYNC_STATUS)
+        self._recorder = ros.publisher(self, endpoints.RECORDER_STATUS)
         self._state, self._looks_left = HOLD, 0
         for endpoint in (
             endpoints.SCENE_RESET,
@@ -74,6 +76,7 @@ class Cell(Node):
         self._states.publish(JointState())
         self._teleop.publish(TeleopStatus())
         self._safety.publish(SafetyStatus(state=self._state))
+        self._recorder.publish(EpisodeStatus())
         self._looks_left = max(0, self._looks_left - 1)
         source = SourceStatus(name="teleop", enabled=self._looks_left > 0)
         self._command.publish(CommandStatus(sources=[source]))
