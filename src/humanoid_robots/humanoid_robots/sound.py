@@ -52,7 +52,8 @@ class Soundscape:
 
     def __init__(self, microphone: Microphone, model: mujoco.MjModel, dofs: np.ndarray) -> None:
         self._rate = microphone.samples_per_second
-        self._count = round(microphone.samples_per_second / microphone.rate)  # of samples in a reading
+        self._count = round(microphone.samples_per_second / microphone.rate)  # of samples in the first reading
+        self._told: int | None = None  # up to which sample
         self._model = model
         self._ear = model.body(microphone.frame).id
         self._dofs = dofs
@@ -84,19 +85,21 @@ class Soundscape:
         self._touching, self._contacts = set(now), contacts
 
     def chunk(self, data: mujoco.MjData, stamp: int) -> SoundReading:
-        """The samples before an instant, as many as belong to one reading.
+        """The samples since the last reading, up to an instant.
 
         Args:
             data: State with its kinematics up to date.
             stamp: Its time [ns].
         """
         end = round(1e-9 * stamp * self._rate)
-        times = (np.arange(end - self._count, end) * (1e9 / self._rate)).astype(np.int64)
-        samples = self._hum(data)
+        first = end - self._count if self._told is None else self._told
+        self._told = end
+        times = (np.arange(first, end) * (1e9 / self._rate)).astype(np.int64)
+        samples = self._hum(data, end - first)
         for knock in self._knocks:
             samples += knock.heard(times)
         self._knocks = [knock for knock in self._knocks if not knock.silent(stamp)]
-        return SoundReading(int(times[0]), end - self._count, samples)
+        return SoundReading(int(times[0]), first, samples)
 
     def _strike(self, data: mujoco.MjData, contact: int, stamp: int) -> None:
         model, force = self._model, np.zeros(6)
@@ -109,11 +112,11 @@ class Soundscape:
         arrival = stamp + round(1e9 * float(distance) / _SPEED)
         self._knocks.append(_Knock(arrival, _KNOCK * force[0] / distance, frequency, 0.2 * frequency))
 
-    def _hum(self, data: mujoco.MjData) -> np.ndarray:
+    def _hum(self, data: mujoco.MjData, count: int) -> np.ndarray:
         before, speed = self._last_speed, data.qvel[self._dofs]
         self._last_speed = speed.copy()
         turning = np.flatnonzero(np.maximum(np.abs(before), np.abs(speed)) > _STILL)
-        share = np.arange(1, self._count + 1) / self._count
+        share = np.arange(1, count + 1) / count
         speeds = before[turning, None] + (speed - before)[turning, None] * share  # (joints, samples)
         phases = self._phase[turning, None] + _TEETH * np.cumsum(speeds, axis=1) / self._rate
         self._phase[turning] = np.mod(phases[:, -1], 2.0 * np.pi)
