@@ -40,7 +40,8 @@ class _Struct(ctypes.Structure):
                 *("mass", "com", "inertia", "other"),
                 # bodies, pairs, points
                 *("body_node", "body_kind", "first", "second", "pair_reason", "point_node", "moving", "place", "ends"),
-                *("body_half", "body_radius", "body_ball", "body_R", "body_t", "lever", "least", "allowed", "bound"),
+                *("body_half", "body_radius", "body_ball", "body_R", "body_t"),
+                *("lever", "lever_of", "least", "allowed", "bound"),
                 *("point_at", "point_lever", "point_fastest"),
                 # room to work in
                 *(
@@ -49,6 +50,7 @@ class _Struct(ctypes.Structure):
                     "known",
                     "safe",
                     "found",
+                    "touch",
                     "total",
                     "poses",
                     "here",
@@ -117,6 +119,7 @@ class Native:
             "held": np.zeros(n, dtype=np.uint8),
             **body.arrays(period),
             "place": place,
+            "lever_of": body.lever.T,
             "allowed": np.zeros(pairs),
             "bound": np.full(pairs, -np.inf),
             "fresh": np.zeros(pairs, dtype=np.uint8),
@@ -129,11 +132,12 @@ class Native:
             "ends": np.zeros(columns, dtype=np.int32),
             "safe": np.zeros(pairs),
             "found": np.zeros(pairs),
+            "touch": np.zeros((pairs, 9)),  # normal and nearest points where a pair was measured last
             "poses": np.zeros((longest, nodes, 12)),
             "here": np.zeros((nodes, 12)),
             "near": np.zeros((64, columns + 2)),
             "spatial": np.zeros((nodes, 15 + 12)),
-            "posed": np.zeros(longest, dtype=np.uint8),
+            "posed": np.zeros((longest, nodes), dtype=np.uint8),
         }
         self.struct = _Struct(
             n=n,

@@ -9,7 +9,7 @@
 enum { POSITION = 1, VELOCITY = 2, ACCELERATION = 4, JERK = 8, COLLISION = 16, TORQUE = 32 };
 static const double FAR = 0.05;  // [m] pairs whose balls are further apart than this need no closer look
 static const double NOISE = 5e-7;  // [m] more than distances are measured too small by
-enum { ROUNDS = 3, HALVINGS = 4, SWEEPS = 4 };
+enum { MOST_JOINTS = 256, ROUNDS = 3, HALVINGS = 4, SWEEPS = 4 };
 
 typedef struct {
   int32_t n, nodes, pairs, points, columns, longest, last, known_last, looked, shift;
@@ -26,10 +26,11 @@ typedef struct {
   double *node_R, *node_t, *axis, *multiplier, *offset, *mass, *com, *inertia, *other;
   // Bodies, pairs, points
   int32_t *body_node, *body_kind, *first, *second, *pair_reason, *point_node, *moving, *place, *ends;
-  double *body_half, *body_radius, *body_ball, *body_R, *body_t, *lever, *least, *allowed, *bound;
+  double *body_half, *body_radius, *body_ball, *body_R, *body_t, *lever, *lever_of, *least, *allowed, *bound;
   double *point_at, *point_lever, *point_fastest;
   // Room to work in
-  double *path, *way, *known, *safe, *found, *total, *poses, *here, *near, *aim, *wanted, *stopped, *trial, *spatial;
+  double *path, *way, *known, *safe, *found, *touch, *total, *poses, *here, *near, *aim, *wanted, *stopped, *trial;
+  double *spatial;
   uint8_t *posed, *held, *fresh;
 } Limiter;
 
@@ -105,31 +106,31 @@ static void joint_step(Limiter *L, int i, int follows, double cap) {
 
 // --- the whole robot ---
 
-static void pose_nodes(const Limiter *L, const double *q, Pose *out, int only_moving) {
-  for (int j = 0; j < L->nodes; j++) {
-    if (only_moving && L->still[j]) continue;
-    int column = L->column[j];
-    double at = column < 0 ? L->other[j] : L->multiplier[j] * q[column] + L->offset[j];
-    Pose own;
-    joint_pose(L->node_R + 9 * j, L->node_t + 3 * j, L->axis + 3 * j, L->slides[j], at, &own);
-    int parent = L->parent[j];
-    if (parent < 0) {
-      out[j] = own;
-      continue;
-    }
-    const Pose *up = only_moving && L->still[parent] ? (const Pose *)L->here + parent : out + parent;
-    product(up->R, own.R, out[j].R);
-    placed(up, own.t, out[j].t);
-  }
+// Pose of a joint at positions `q`; `up`: that of the joint above, 0 where there is none.
+static void pose_node(const Limiter *L, const double *q, int node, const Pose *up, Pose *out) {
+  int column = L->column[node];
+  double at = column < 0 ? L->other[node] : L->multiplier[node] * q[column] + L->offset[node];
+  Pose own;
+  joint_pose(L->node_R + 9 * node, L->node_t + 3 * node, L->axis + 3 * node, L->slides[node], at, up ? &own : out);
+  if (!up) return;
+  product(up->R, own.R, out->R);
+  placed(up, own.t, out->t);
 }
 
-static const Pose *node_pose(const Limiter *L, int row, int node) {
+// Pose of a joint in a row of `path`, worked out when it is first asked for; row -1: at the last command.
+static const Pose *node_pose(Limiter *L, int row, int node) {
   if (node < 0) return 0;
   if (row < 0 || L->still[node]) return (const Pose *)L->here + node;
-  return (const Pose *)L->poses + (size_t)row * L->nodes + node;
+  size_t place = (size_t)row * L->nodes + node;
+  Pose *pose = (Pose *)L->poses + place;
+  if (!L->posed[place]) {
+    L->posed[place] = 1;
+    pose_node(L, L->path + (size_t)row * L->n, node, node_pose(L, row, L->parent[node]), pose);
+  }
+  return pose;
 }
 
-static void body_pose(const Limiter *L, int row, int body, Pose *out) {
+static void body_pose(Limiter *L, int row, int body, Pose *out) {
   const Pose *node = node_pose(L, row, L->body_node[body]);
   const double *R = L->body_R + 9 * body, *t = L->body_t + 3 * body;
   if (!node) {
@@ -147,7 +148,7 @@ static Form body_form(const Limiter *L, int body) {
 }
 
 // Distance of the balls around two bodies: what it takes to see that they are far apart.
-static double roughly(const Limiter *L, int row, int pair) {
+static double roughly(Limiter *L, int row, int pair) {
   double at[2][3], gap[3];
   int body[2] = {L->first[pair], L->second[pair]};
   if (L->body_kind[body[1]] == HALF_SPACE) return -1.0;
@@ -161,27 +162,22 @@ static double roughly(const Limiter *L, int row, int pair) {
   return sqrt(dot(gap, gap)) - L->body_ball[body[0]] - L->body_ball[body[1]];
 }
 
-static double pair_distance(const Limiter *L, int row, int pair, double *normal, double *on_a, double *on_b) {
+// Distance of a pair; `touch`: the normal and the two nearest points.
+static double pair_distance(Limiter *L, int row, int pair, double *touch) {
   Pose a, b;
   body_pose(L, row, L->first[pair], &a);
   body_pose(L, row, L->second[pair], &b);
   Form fa = body_form(L, L->first[pair]), fb = body_form(L, L->second[pair]);
-  return distance(&fa, &a, &fb, &b, normal, on_a, on_b);
-}
-
-static void pose_row(Limiter *L, int row) {
-  if (L->posed[row]) return;
-  L->posed[row] = 1;
-  pose_nodes(L, L->path + (size_t)row * L->n, (Pose *)L->poses + (size_t)row * L->nodes, 1);
+  return distance(&fa, &a, &fb, &b, touch, touch + 3, touch + 6);
 }
 
 // Distance of a pair at the last command, measured at most once a period.
 static double measured(Limiter *L, int pair) {
   if (!L->fresh[pair]) {
-    double normal[3], a[3], b[3];
     L->fresh[pair] = 1;
     L->bound[pair] = roughly(L, -1, pair);
-    if (L->bound[pair] < L->least[pair] + FAR) L->bound[pair] = pair_distance(L, -1, pair, normal, a, b);
+    if (L->bound[pair] < L->least[pair] + most_of(FAR, L->guide))
+      L->bound[pair] = pair_distance(L, -1, pair, L->touch + 9 * pair);
     // A pair that started too near may not come nearer again once it is further away.
     L->allowed[pair] = least_of(L->least[pair], most_of(L->allowed[pair], L->bound[pair] - L->tolerance));
   }
@@ -225,6 +221,15 @@ static void levers_now(const Limiter *L, int node, const double *centre, double 
   }
 }
 
+// Adds to each pair's distance its lever times the way of each column. By columns: that vectorises, and many stand.
+static void add_levers(const Limiter *L, const double *way, double *distance) {
+  for (int g = 0; g < L->columns; g++) {
+    const double *lever = L->lever_of + (size_t)g * L->pairs;
+    if (way[g] == 0.0) continue;
+    for (int p = 0; p < L->pairs; p++) distance[p] += lever[p] * way[g];
+  }
+}
+
 // Whether the commands `x` and the stop from there keep every distance and every point's speed; joints that break one
 // are marked in `mask` (without it the first one settles it). Row k of `path` is the command k periods later, `way` what
 // each joint has travelled by then; joints whose command is as in the last look keep theirs.
@@ -257,21 +262,22 @@ static int keeps(Limiter *L, const double *x, uint8_t *mask) {
       L->path[(size_t)k * n + L->moving[g]] = L->path[(size_t)ends[g] * n + L->moving[g]];
       L->way[(size_t)k * m + g] = total[g];
     }
-  memset(L->posed, 0, last + 1);
+  memset(L->posed, 0, (size_t)(last + 1) * L->nodes);
   L->last = last;
   // How far this stop strays from the one that was found good last: what was found then holds less that much.
-  double stray[256] = {0.0};
+  double stray[MOST_JOINTS] = {0.0};
   for (int k = 0; k <= last || k + L->shift <= L->known_last; k++) {
     const double *now = L->path + (size_t)(k < last ? k : last) * n;
     const double *then = L->known + (size_t)(k + L->shift < L->known_last ? k + L->shift : L->known_last) * m;
     for (int g = 0; g < m; g++) stray[g] = most_of(stray[g], fabs(now[L->moving[g]] - then[g]));
   }
+  memset(L->found, 0, L->pairs * sizeof(double));
+  add_levers(L, stray, L->found);
   for (int p = 0; p < L->pairs; p++) {
-    const double *lever = L->lever + (size_t)p * m;
-    double lost = 0.0, own[256] = {0.0};
-    for (int g = 0; g < m; g++) lost += lever[g] * stray[g];
-    L->found[p] = L->safe[p] - lost;
+    L->found[p] = L->safe[p] - L->found[p];
     if (L->found[p] >= L->allowed[p]) continue;
+    const double *lever = L->lever + (size_t)p * m;
+    double own[MOST_JOINTS] = {0.0};
     measured(L, p);
     int a = L->first[p], b = L->second[p];
     levers_now(L, L->body_node[a], L->body_t + 3 * a, L->body_ball[a], lever, total, own);
@@ -295,10 +301,9 @@ static int keeps(Limiter *L, const double *x, uint8_t *mask) {
       k = low;
       gone = 0.0;
       for (int g = 0; g < m; g++) gone += own[g] * L->way[(size_t)k * m + g];
-      pose_row(L, k);
       clear = roughly(L, k, p) - must;
-      double normal[3], on_a[3], on_b[3];
-      if (clear < FAR) clear = pair_distance(L, k, p, normal, on_a, on_b) - must;
+      double touch[9];
+      if (clear < FAR) clear = pair_distance(L, k, p, touch) - must;
       L->found[p] = least_of(L->found[p], must + clear);
     }
     if (clear < wanted) {
@@ -311,18 +316,14 @@ static int keeps(Limiter *L, const double *x, uint8_t *mask) {
   for (int q = 0; q < L->points; q++) {
     const double *lever = L->point_lever + (size_t)q * m;
     int node = L->point_node[q];
-    double most = L->point_fastest[q], before[3] = {0, 0, 0}, now[3], own[256] = {0.0};
+    double most = L->point_fastest[q], before[3] = {0, 0, 0}, now[3], own[MOST_JOINTS] = {0.0};
     int known = -2;
     levers_now(L, node, L->point_at + 3 * q, 0.0, lever, total, own);
     for (int k = 0; k <= last; k++) {
       double reach = 0.0;
       for (int g = 0; g < m; g++) reach += own[g] * (L->way[(size_t)k * m + g] - (k ? L->way[(size_t)(k - 1) * m + g] : 0.0));
       if (reach <= most) continue;
-      if (known != k - 1) {
-        if (k) pose_row(L, k - 1);
-        placed(node_pose(L, k - 1, node), L->point_at + 3 * q, before);
-      }
-      pose_row(L, k);
+      if (known != k - 1) placed(node_pose(L, k - 1, node), L->point_at + 3 * q, before);
       placed(node_pose(L, k, node), L->point_at + 3 * q, now);
       double gap[3] = {now[0] - before[0], now[1] - before[1], now[2] - before[2]};
       memcpy(before, now, sizeof now);
@@ -349,25 +350,25 @@ static void guide(Limiter *L) {
   int m = L->columns, count = 0, most = 64;
   for (int p = 0; p < L->pairs && count < most; p++) {
     if (L->bound[p] > L->least[p] + L->guide || measured(L, p) > L->least[p] + L->guide) continue;
-    double normal[3], a[3], b[3], *row = L->near + (size_t)count * (m + 2), size = 0.0;
-    double d = pair_distance(L, -1, p, normal, a, b);
+    const double *normal = L->touch + 9 * p;
+    double *row = L->near + (size_t)count * (m + 2), size = 0.0;
     for (int g = 0; g < m; g++) row[g] = 0.0;
     for (int side = 0; side < 2; side++) {
-      const double *at = side ? b : a;
+      const double *at = normal + (side ? 6 : 3);
       for (int j = L->body_node[side ? L->second[p] : L->first[p]]; j >= 0; j = L->parent[j]) {
-        if (L->column[j] < 0) continue;
+        int g = L->column[j] < 0 ? -1 : L->place[L->column[j]];
+        if (g < 0) continue;
         const Pose *pose = (const Pose *)L->here + j;
         double axis[3], arm[3] = {at[0] - pose->t[0], at[1] - pose->t[1], at[2] - pose->t[2]}, motion[3];
         turn(pose->R, L->axis + 3 * j, axis);
         if (L->slides[j]) memcpy(motion, axis, sizeof axis);
         else cross(axis, arm, motion);
-        for (int g = 0; g < m; g++)
-          if (L->moving[g] == L->column[j]) row[g] += (side ? -1.0 : 1.0) * L->multiplier[j] * dot(normal, motion);
+        row[g] += (side ? -1.0 : 1.0) * L->multiplier[j] * dot(normal, motion);
       }
     }
     for (int g = 0; g < m; g++) size += row[g] * row[g];
     row[m] = size;
-    row[m + 1] = most_of(d - L->allowed[p] - L->buffer, 0.0);
+    row[m + 1] = most_of(L->bound[p] - L->allowed[p] - L->buffer, 0.0);
     if (size > 1e-8) count++;
   }
   for (int sweep = 0; sweep < SWEEPS; sweep++)
@@ -521,7 +522,9 @@ static void lighter(Limiter *L) {
 
 // Poses at the last command. Pairs are measured anew where asked for, and start anew where joints were placed.
 void limiter_look(Limiter *L, int all, int anew) {
-  pose_nodes(L, L->position, (Pose *)L->here, 0);
+  Pose *here = (Pose *)L->here;
+  for (int j = 0; j < L->nodes; j++)
+    pose_node(L, L->position, j, L->parent[j] < 0 ? 0 : here + L->parent[j], here + j);
   memset(L->fresh, 0, L->pairs);
   if (!all) return;
   for (int g = 0; g < L->columns; g++) L->known[g] = L->position[L->moving[g]];
@@ -549,10 +552,10 @@ void limiter_step(Limiter *L, const double *request, const uint8_t *follows, dou
   }
   if (L->columns) together(L);
   if (L->nodes) lighter(L);
-  double moved[256];
+  double nearer[MOST_JOINTS];
+  for (int g = 0; g < L->columns; g++) nearer[g] = -fabs(L->wanted[L->moving[g]] - L->position[L->moving[g]]);
   for (int i = 0; i < n; i++) {
     double x = L->wanted[i], u = x - L->position[i], c = u - L->moved[i];
-    moved[i] = fabs(u);
     if (follows[i]) {
       double cut = fabs(request[i] - x), slack = 1e-12;
       if (cut > 0.0) {
@@ -573,6 +576,5 @@ void limiter_step(Limiter *L, const double *request, const uint8_t *follows, dou
     L->moved[i] = u;
     L->change[i] = c;
   }
-  for (int p = 0; p < L->pairs; p++)
-    for (int g = 0; g < L->columns; g++) L->bound[p] -= L->lever[(size_t)p * L->columns + g] * moved[L->moving[g]];
+  add_levers(L, nearer, L->bound);
 }
