@@ -42,7 +42,7 @@ class JointStateReader:
 
     def __init__(self, topic: str) -> None:
         self._topic = topic
-        self._layout = b""
+        self._layout = self._written = np.zeros(0, dtype=np.uint8)
         self._names: list[str] = []
         self._position_at = self._count = 0
 
@@ -52,8 +52,7 @@ class JointStateReader:
         Raises:
             MessageError: it is no JointState.
         """
-        known = self._layout and message.startswith(self._layout, _LAYOUT_AT) and is_little_endian(message)
-        if known and len(message) >= self._position_at + 8 * self._count:
+        if self._knows(message):
             seconds, nanoseconds = struct.unpack_from("<iI", message, _STAMP_AT)
             position = np.frombuffer(message, np.float64, self._count, self._position_at)
             return Joints(seconds * _SECOND + nanoseconds, self._names, position)
@@ -66,12 +65,31 @@ class JointStateReader:
             self._learn(message)
         return Joints(convert.stamp_ns(whole.header.stamp), self._names, np.array(whole.position))
 
+    def _knows(self, message: bytes) -> bool:
+        """Whether all that stays the same is as it was in the message before."""
+        size = len(self._layout)
+        if not size or len(message) < self._position_at + 8 * self._count or not is_little_endian(message):
+            return False
+        layout = np.frombuffer(message, np.uint8, size, _LAYOUT_AT)
+        return not ((layout ^ self._layout) & self._written).any()
+
     def _learn(self, message: bytes) -> None:
-        """Where the positions of messages with these names stand."""
+        """Where the positions of messages with these names stand.
+
+        Bytes left out so that the next number is aligned are never written: they hold what was in memory before.
+        """
         data = memoryview(message)[HEADER:]
-        names, at = count(data, after_text(data, 8))
+        at = after_text(data, 8)
+        written = [(8, at)]
+        names, at = count(data, at)
+        written.append((at - 4, at))
         for _ in range(names):
-            at = after_text(data, at)
+            begin, at = aligned(at, 4), after_text(data, at)
+            written.append((begin, at))
         self._count, at = count(data, at)
-        self._layout = message[_LAYOUT_AT : HEADER + at]
+        written.append((at - 4, at))
+        self._layout = np.frombuffer(message, np.uint8, HEADER + at - _LAYOUT_AT, _LAYOUT_AT)
+        self._written = np.zeros_like(self._layout)
+        for begin, end in written:
+            self._written[begin - 8 : end - 8] = 0xFF
         self._position_at = HEADER + aligned(at, 8)
