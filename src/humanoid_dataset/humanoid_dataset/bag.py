@@ -471,6 +471,15 @@ def _unpacked(data: mmap.mmap, offset: int, most: int | None = None) -> bytes | 
         if name == b"zstd":
             if most is None:
                 return _ZSTD.decompress(packed, max_output_size=size)
-            with _ZSTD.stream_reader(packed) as reader:
-                return bytes(reader.read(most))
+            return _beginning(packed, most)
     raise Untrue(f"compression {name!r}")
+
+
+def _beginning(packed: memoryview, most: int) -> bytes:
+    """At least the first `most` bytes of a zstd frame, if it is that long, and little more of it unpacked."""
+    unpacker, found, at, step = _ZSTD.decompressobj(), b"", 0, 1 << 10
+    while len(found) < most and at < len(packed):
+        found += unpacker.decompress(packed[at : at + step])
+        at += step
+        step *= 2
+    return found

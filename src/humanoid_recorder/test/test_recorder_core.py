@@ -13,7 +13,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import zstandard
 from mcap.reader import make_reader
 from recording_rig import (
     IMAGE,
@@ -39,6 +41,7 @@ from humanoid_recorder.bag_metadata import OfferedQos, qos_text
 from humanoid_recorder.counters import SequenceTracker, TopicCounter, lost_in
 from humanoid_recorder.errors import BagError, EpisodeError, StorageError
 from humanoid_recorder.folders import Staging, leftovers
+from humanoid_recorder.mcap_file import CHUNK_HEADER, MESSAGE_HEADER, McapFile
 from humanoid_recorder.recovery import recover
 from humanoid_recorder.scan import scan
 from humanoid_recorder.selection import Selection, Wanted, matches
@@ -97,6 +100,23 @@ def test_numeric_chunks_hold_no_images(tmp_path):
         inside = set(chunk.message_index_offsets)
         assert inside <= images or not inside & images
         assert chunk.compression == ("" if inside <= images else "lz4")
+
+
+def test_the_beginning_of_a_cloud_unpacks_without_the_cloud(tmp_path):
+    clouds = [np.random.default_rng(seed).normal(size=75_000).astype("<f4").tobytes() for seed in range(2)]
+    file = McapFile(tmp_path / "clouds.mcap", 0.15)
+    schema = file.add_schema("sensor_msgs/msg/PointCloud2", "ros2msg", "")
+    channel = file.add_channel("/lidar/points", schema, {}, "cloud")
+    for number, cloud in enumerate(clouds):
+        file.write(channel, cloud, number, number, number)
+    file.close()
+    assert [message.data for _, _, message in make_reader(file.path.open("rb")).iter_messages()] == clouds
+    whole = file.path.read_bytes()
+    assert len(file.summary.chunks) == 2
+    for chunk, cloud in zip(file.summary.chunks, clouds):
+        packed = whole[chunk.chunk_start_offset + CHUNK_HEADER.size + len("zstd") + 12 :]
+        unpacked = zstandard.ZstdDecompressor().decompressobj().decompress(packed[:200])
+        assert unpacked[MESSAGE_HEADER.size : 128] == cloud[: 128 - MESSAGE_HEADER.size]
 
 
 def test_sidecar_counts_losses_gaps_and_what_is_missing(tmp_path):
