@@ -4,11 +4,13 @@
 The bag's joint states and scene come along, so that what the pipeline answers now can be compared with its answer then.
 """
 
-from launch import LaunchDescription
+from launch import LaunchDescription, Substitution
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, RegisterEventHandler, Shutdown
-from launch.conditions import IfCondition
+from launch.condition import Condition
+from launch.conditions import IfCondition, UnlessCondition
 from launch.event_handlers import OnProcessExit
 from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
 
 from humanoid_bringup.launching import (
     flag,
@@ -53,7 +55,7 @@ def generate_launch_description() -> LaunchDescription:
             "--clock", "500",
             "--rate", LaunchConfiguration("rate"),
             "--start-offset", LaunchConfiguration("start_offset"),
-            "--delay", "3.0",
+            "--delay", "0.5",  # in which the player and those that listen find each other
             "--disable-keyboard-controls",
             "--topics", *(["/", name, f"/{topic}"] for topic in PLAYED),
         ],
@@ -75,8 +77,31 @@ def generate_launch_description() -> LaunchDescription:
             autostart="true",
         ),
     ]
+    limited = LaunchConfiguration("safety")
+    waits = [
+        _await(IfCondition(limited), name, "retargeting", "safety"),
+        _await(UnlessCondition(limited), name, "retargeting"),
+    ]
+    start = RegisterEventHandler(
+        OnProcessExit(
+            target_action=waits.__contains__,
+            on_exit=lambda event, _: [play] if event.returncode == 0 else [Shutdown(reason="somebody does not listen")],
+        )
+    )
     done = RegisterEventHandler(
         OnProcessExit(target_action=play, on_exit=[Shutdown(reason="the bag has been played")]),
         condition=IfCondition(LaunchConfiguration("stop_at_end")),
     )
-    return LaunchDescription([*arguments, *prepared_transport(), in_robot_namespace(nodes), done, play])
+    return LaunchDescription([*arguments, *prepared_transport(), in_robot_namespace(nodes), start, done, *waits])
+
+
+def _await(condition: Condition, namespace: Substitution, *nodes: str) -> Node:
+    """Ends once the nodes listen to the operator's frames."""
+    return Node(
+        package="humanoid_bringup",
+        executable="await_listeners",
+        namespace=namespace,
+        output="screen",
+        condition=condition,
+        arguments=["operator/frame", *nodes],
+    )

@@ -38,6 +38,7 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
+            "await_listeners = humanoid_bringup.await_listeners:main",
             "demo = humanoid_bringup.demo_node:main",
             "preflight = humanoid_bringup.preflight_command:main",
         ]

@@ -86,9 +86,9 @@ class Cell(Node):
 
 
 @pytest.fixture
-def cell(monkeypatch: pytest.MonkeyPatch):
+def cell(monkeypatch: pytest.MonkeyPatch, ros_domain: int):
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    rclpy.init(domain_id=82)
+    rclpy.init(domain_id=ros_domain)
     yield Cell()
     rclpy.try_shutdown()
 
@@ -173,9 +173,9 @@ def test_a_capture_is_named_in_the_instruction(cell):
     assert asked["recorder/stop"].outcome == SUCCESS
 
 
-def test_nobody_there(capsys, monkeypatch):
+def test_nobody_there(capsys, monkeypatch, ros_domain):
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    rclpy.init(domain_id=83)
+    rclpy.init(domain_id=ros_domain)
     empty = Node("empty")
     demo = run(empty, ready_limit=1.0)
     assert demo.failed
