@@ -473,7 +473,7 @@ class SafetyGate:
 
     def _check_clock(self, now_ns: int, steady: float) -> None:
         """A stamp clock that jumps makes every buffered stamp meaningless."""
-        if self._last_ns is not None and self._last_steady is not None:
+        if self._last_ns and self._last_steady is not None:  # 0: before the first of a simulated clock
             step = (now_ns - self._last_ns) / NANOSECONDS
             allowed = self.settings.clock_jump + max(0.0, steady - self._last_steady)
             if step < -self.settings.clock_jump or step > allowed:

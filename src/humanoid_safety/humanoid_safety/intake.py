@@ -50,10 +50,11 @@ class Intake:
         """Take what has come since the last time.
 
         Asking costs: without a command due, and for sources that do not command, that is done 100 times a second.
+        Targets that come before a simulated clock are let go: nobody knows yet what their stamps mean.
 
         Args:
             due: Whether a command is due.
-            now_ns: ROS time.
+            now_ns: ROS time; 0 before a simulated clock has come.
             steady: Steady time [s].
         """
         look = steady - self._looked > _LOOK
@@ -63,7 +64,7 @@ class Intake:
             self._try(self._on_operator, frame, steady)
         for source, take in self._targets.items():
             if look or source == self._gate.arbiter.active:
-                for targets in take():
+                for targets in take() if now_ns else take()[:0]:
                     self._try(self._on_targets, source, targets, now_ns, steady)
         if look:
             self._looked = steady

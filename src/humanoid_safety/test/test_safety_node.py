@@ -58,7 +58,7 @@ class World(Node):
         super().__init__("world")
         self.q = dict(zip(robot.joints, robot.home().tolist()))
         self.now_ns = 10_000 * MS
-        self.held, self.moving = False, True
+        self.held, self.moving, self.ticking = False, True, True
         self.commands, self.statuses, self.traces, self.active = [], [], [], [""]
         self.clock_topic = ros.publisher(self, endpoints.CLOCK)
         self.states_topic = ros.publisher(self, endpoints.JOINT_STATES)
@@ -94,7 +94,8 @@ class World(Node):
     def advance(self, milliseconds: int = 2) -> None:
         """Let simulated time pass, and everybody say what they say then."""
         self.now_ns += milliseconds * MS
-        self.clock_topic.publish(Clock(clock=self.stamp()))
+        if self.ticking:
+            self.clock_topic.publish(Clock(clock=self.stamp()))
         self.states_topic.publish(convert.joint_state(self.stamp(), list(self.q), np.array(list(self.q.values()))))
         self.beats_topic.publish(Empty())
         frame = OperatorFrame()
@@ -133,14 +134,23 @@ def context(ros_domain):
 
 
 @pytest.fixture
-def world(context, robot):
+def early_world(context, robot):
+    """Before the first of the clock."""
     world, safety = World(robot), SafetyNode(parameter_overrides=parameters())
     world.executor_.add_node(safety)
-    world.until(lambda: all(client.service_is_ready() for client in world.asking.values()) and world.statuses)
+    world.ticking = False
     yield world
     world.executor_.shutdown()
     safety.destroy_node()
     world.destroy_node()
+
+
+@pytest.fixture
+def world(early_world):
+    world = early_world
+    world.ticking = True
+    world.until(lambda: all(client.service_is_ready() for client in world.asking.values()) and world.statuses)
+    return world
 
 
 def engage(world: World) -> None:
@@ -177,6 +187,21 @@ def test_follows_the_operator_on_a_grid_of_simulated_time(world, robot):
     world.held = False
     world.until(lambda: world.active[-1] == "" and not any(world.commands[-1].velocity))
     assert world.state() == SafetyStatus.ACTIVE
+
+
+def test_before_the_first_clock_nothing_is_from_the_future_and_nothing_jumps(early_world):
+    world = early_world
+
+    def heard() -> list[SafetyStatus]:
+        return [status for status in world.statuses if "no joint states yet" not in " ".join(status.reasons)]
+
+    world.until(lambda: len(heard()) > 3)
+    assert not any("refused" in reason for status in world.statuses for reason in status.reasons)
+    world.ticking = world.held = True
+    world.until(lambda: all(client.service_is_ready() for client in world.asking.values()))
+    engage(world)
+    assert not any("clock" in reason for status in world.statuses for reason in status.reasons)
+    world.until(lambda: len(world.commands) > 20)
 
 
 def test_stop_is_latched_and_reset_goes_back_to_hold(world):
