@@ -156,6 +156,14 @@ def windows(data: np.ndarray, size: int, starts: np.ndarray) -> np.ndarray:
     return every[starts].view(np.uint8).reshape(-1, size)
 
 
+def _seen(data: np.ndarray, size: int, starts: np.ndarray) -> np.ndarray:
+    """As `windows`, but without a copy where they are evenly spaced."""
+    step = int(starts[1] - starts[0]) if len(starts) > 1 else 0
+    if step <= 0 or (np.diff(starts) != step).any():
+        return windows(data, size, starts)
+    return np.ndarray((len(starts), size), np.uint8, data, int(starts[0]), (step, 1))
+
+
 def columns_of(
     types: Mapping[str, Any], type_name: str, data: np.ndarray, starts: np.ndarray, sizes: np.ndarray
 ) -> list[Columns]:
@@ -188,12 +196,13 @@ def _same(data: np.ndarray, starts: np.ndarray, layout: Layout) -> np.ndarray:
     same = np.ones(len(starts), bool)
     for begin, end, mask in layout.stable if len(starts) > 1 else ():
         first = data[int(starts[0]) + begin : int(starts[0]) + end].copy()
-        plain, masked = first.view(np.uint64), (first & mask).view(np.uint64)
+        masked = (first & mask).view(np.uint64)
         step = max(1, _BLOCK // (end - begin))
         for row in range(0, len(starts), step):
-            part = windows(data, end - begin, starts[row : row + step] + begin)
-            if not (part.view(np.uint64) == plain).all():  # as a rule: even what does not count is the same
-                same[row : row + step] &= ((part & mask).view(np.uint64) == masked).all(axis=1)
+            at = starts[row : row + step] + begin
+            if not (_seen(data, end - begin, at) == first).all():  # as a rule: even what does not count is the same
+                part = windows(data, end - begin, at) & mask
+                same[row : row + step] &= (part.view(np.uint64) == masked).all(axis=1)
     return same
 
 

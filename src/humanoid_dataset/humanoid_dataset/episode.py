@@ -491,6 +491,16 @@ def _namespace(names: Iterable[str]) -> str:
     return ""
 
 
+def _crossing(rows: np.ndarray, columns: np.ndarray) -> tuple[slice | np.ndarray, ...]:
+    """Index of what stands in these rows and columns; by slices where they follow each other, which is faster."""
+
+    def run(at: np.ndarray) -> slice | np.ndarray:
+        return slice(int(at[0]), int(at[-1]) + 1) if len(at) and (np.diff(at) == 1).all() else at
+
+    parts = run(rows), run(columns)
+    return parts if any(isinstance(part, slice) for part in parts) else np.ix_(rows, columns)
+
+
 def _joint_table(tables: list[Columns], stamps: np.ndarray) -> JointTable:
     names: list[str] = []
     columns = []
@@ -509,7 +519,7 @@ def _joint_table(tables: list[Columns], stamps: np.ndarray) -> JointTable:
         for table, at in zip(tables, columns):
             values = table.array(path)
             if values.shape[1] == len(at):
-                filled[np.ix_(table.index, at)] = values
+                filled[_crossing(table.index, at)] = values
         return filled
 
     if simple:
@@ -517,5 +527,5 @@ def _joint_table(tables: list[Columns], stamps: np.ndarray) -> JointTable:
     else:
         named = np.zeros(shape, bool)
         for table, at in zip(tables, columns):
-            named[np.ix_(table.index, at)] = True
+            named[_crossing(table.index, at)] = True
     return JointTable(stamps, names, field("position"), named, field)

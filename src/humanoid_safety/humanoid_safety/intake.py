@@ -39,7 +39,8 @@ class Intake:
         self.received: dict[int, int] = {}
         self._node, self._gate, self._inbox = node, gate, Inbox(node)
         self._targets = {source: self._inbox.add(endpoints.JOINT_TARGETS.at(source=source)) for source in sources}
-        self._frames = self._inbox.add(endpoints.OPERATOR_FRAME)
+        # Acknowledging costs more than reading, and the next frame says what a lost one said.
+        self._frames = self._inbox.add(endpoints.OPERATOR_FRAME, reliable=False)
         self._joint_states = self._inbox.add(endpoints.JOINT_STATES, depth=1, reliable=False)
         self._read_targets = {source: JointStateReader(f"joint_targets/{source}") for source in sources}
         self._read_joint_states = JointStateReader("joint_states")
