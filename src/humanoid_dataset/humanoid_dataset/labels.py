@@ -79,7 +79,8 @@ def replace_labels(
         tool: And version.
         revision: Of the labels that were changed.
         catalogue: Its file, to bring up to date; empty: none.
-        confirm: `author` vouches for the labels that stay, too: they become theirs and keep their tool.
+        confirm: `author` vouches for the intervals that stay, too: they become theirs and keep their tool. Instants
+            stay whose they were: what a machine remarked while recording.
 
     Returns:
         What the episode has now.
@@ -104,7 +105,7 @@ def replace_labels(
             if old is None:
                 made.append(replace(label, author=author, tool=tool))
             else:
-                made.append(replace(old, author=author) if confirm else old)
+                made.append(replace(old, author=author) if confirm and old.end_ns else old)
         data["annotations"] = [asdict(label) for label in sorted(made, key=lambda one: (one.start_ns, one.end_ns))]
         path = folder / SIDECAR
         staged = path.with_suffix(".part")

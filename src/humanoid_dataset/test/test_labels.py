@@ -58,6 +58,7 @@ def test_who_confirms_vouches_for_what_stays(folder):
     seen = read_labels(folder)
     after = put(folder, seen.labels, seen, confirm=True)
     assert signs(after)[0] == ("reach", "ben", "rules 1")
+    assert signs(after)[2] == ("spilled", "ann", "buttons")  # an instant is a remark, not a label to vouch for
 
 
 def test_second_of_two_changes_is_refused(folder):
