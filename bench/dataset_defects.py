@@ -361,7 +361,7 @@ def _numbers(episode: Episode) -> list[str]:
 
 
 def _any(episode: Episode) -> list[str]:
-    return [STATES, "lidar/points", *_pictures(episode), *_numbers(episode)]
+    return [STATES, *episode.matching(prefix="lidar/points"), *_pictures(episode), *_numbers(episode)]
 
 
 DEFECTS = (

@@ -89,7 +89,9 @@ class Cell(Node):
 def cell(monkeypatch: pytest.MonkeyPatch, ros_domain: int):
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     rclpy.init(domain_id=ros_domain)
-    yield Cell()
+    made = Cell()
+    yield made
+    made.destroy_node()  # who comes next on this domain must not find it
     rclpy.try_shutdown()
 
 
