@@ -39,7 +39,10 @@ _MESSAGE = 31  # [bytes] of a message record before its payload: opcode, length,
 _HEAD = 64  # [bytes] of a large message that are looked at
 _RECORD_HEAD = _MESSAGE + _HEAD
 # What the library raises where a file breaks off or is damaged.
-BROKEN = (McapError, CRCValidationError, ValueError, EOFError, struct.error, KeyError)
+BROKEN = (
+    *(McapError, CRCValidationError, ValueError, EOFError, struct.error, KeyError),
+    *(RuntimeError, zstandard.ZstdError),  # a chunk that cannot be unpacked: lz4's and zstd's
+)
 # Types whose messages stay on disk until somebody looks at them.
 HEAVY = {"sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/PointCloud2"}
 
@@ -305,6 +308,8 @@ def _catalogue(data: mmap.mmap, summary: list[tuple[int, int, int]]) -> tuple[di
         elif opcode == Opcode.CHUNK_INDEX:
             _, _, offset, length, size = _CHUNK_INDEX.unpack_from(record)
             behind = _CHUNK_INDEX.size + size
+            if behind > len(record):
+                raise Untrue(f"a chunk index of {len(record)} bytes with a map of {size}")
             index = struct.unpack(f"<{'HQ' * (size // 10)}", record[_CHUNK_INDEX.size : behind])
             (indices,) = struct.unpack_from("<Q", record, behind)
             (unpacked,) = struct.unpack_from("<Q", record, len(record) - 8)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from pathlib import Path
 
@@ -90,6 +91,19 @@ def test_index_that_lies_is_not_believed(tmp_path: Path):
         (tmp_path / "lies.mcap").write_bytes(data)
         with pytest.raises(bag.Untrue):
             bag.read_index(tmp_path / "lies.mcap")
+
+
+@pytest.mark.parametrize("compression", [CompressionType.NONE, CompressionType.LZ4, CompressionType.ZSTD])
+def test_a_damaged_byte_anywhere_is_a_fault_and_no_crash(tmp_path: Path, compression: CompressionType):
+    whole = _mixed(tmp_path / "mixed.mcap", compression).read_bytes()
+    path, told = tmp_path / "damaged.mcap", 0
+    places = range(len(whole) // 50, len(whole), len(whole) // 50)
+    for at in places:
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x5A]) + whole[at + 1 :])
+        told += bool(bag.walk(path)[1])
+        with contextlib.suppress(bag.Untrue):
+            bag.read_index(path)
+    assert told > len(places) // 4  # nothing watches over what stands outside of chunks
 
 
 def test_fields_of_many_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
