@@ -26,6 +26,9 @@ from humanoid_teleop.webxr import packet
 from humanoid_teleop.webxr.server import LARGEST_MESSAGE, HeadsetServer
 
 TLS = ssl._create_unverified_context()
+# The client reads in a thread of its own. With TLS 1.3 that first finds the session's tickets, and OpenSSL hangs where
+# another thread writes meanwhile.
+TLS.maximum_version = ssl.TLSVersion.TLSv1_2
 TOO_BIG = 1009  # RFC 6455
 
 
