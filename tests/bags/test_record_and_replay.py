@@ -167,9 +167,8 @@ def joint_targets(bag: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
 def test_replayed_operator_frames_give_the_same_targets(cell, episode, tmp_path):
     with cell("replay.launch.py", bag=episode, out=tmp_path, recorder="true", rate="0.5", safety="false") as running:
         running.message(endpoints.CLOCK)
-        running.message(endpoints.RECORDER_STATUS)  # it is active
-        answer = running.call(endpoints.RECORDER_START, task="replay")
-        assert answer.success, answer.message
+        running.message(endpoints.RECORDER_STATUS)  # it is active, and hears the clock soon
+        running.until(lambda: running.call(endpoints.RECORDER_START, task="replay").success, "the recorder starts")
         assert running.wait(deadline=120.0) == 0
         assert not running.deaths()
     (replayed,) = (path.parent for path in tmp_path.rglob("metadata.yaml"))
