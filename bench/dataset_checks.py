@@ -30,7 +30,7 @@ PICTURES = {  # look at pictures
     "torn_pictures", "picture_size", "black_pictures", "blank_pictures", "frozen_pictures", "camera_lag",
     "camera_order", "depth_valid",
 }  # fmt: skip
-_TRIES = 3  # other programs disturb: the best counts
+_TRIES = 5  # the first two warm up, other programs disturb: the best counts
 
 
 def checks() -> dict[str, Figure]:
