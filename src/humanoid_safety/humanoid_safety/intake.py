@@ -65,7 +65,8 @@ class Intake:
             self._try(self._on_operator, frame, steady)
         for source, take in self._targets.items():
             if look or source == self._gate.arbiter.active:
-                for targets in take() if now_ns else take()[:0]:
+                came = take()
+                for targets in came if now_ns else ():
                     self._try(self._on_targets, source, targets, now_ns, steady)
         if look:
             self._looked = steady

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One control period of the limiter. All arrays belong to the caller (humanoid_safety/kernel.py says what each is);
+// One control period of the limiter. All arrays belong to the caller (humanoid_safety/native.py says what each is);
 // nothing here allocates, and the cost of a call is bounded.
 #include <stdint.h>
 
